@@ -1,0 +1,1 @@
+"""What leadd takes and gives, measured; see README.md. Run with `python -m benchmarks`."""

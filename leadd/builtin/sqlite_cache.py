@@ -1,0 +1,121 @@
+"""The cache `sqlite`: answers kept over restarts in a file of its own, which may be deleted at any time.
+
+All SQL runs on one thread. Whatever is wrong with the file (locked, full disk, garbage) makes misses, never an error: a cache
+that can fail is worse than none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import Field
+
+from leadd.api import CacheBackend, CacheStats, ComponentConfig, Context
+from leadd.builtin.cache_file import CacheFile
+
+FILE_NAME = "cache.db"
+MAX_WAITING = 1000
+"""Calls that may wait for the thread; on a disk that hangs, more would only pile up."""
+T = TypeVar("T")
+
+
+class SqliteCacheConfig(ComponentConfig):
+    """How much is kept, and for how long."""
+
+    max_mb: Annotated[float, Field(gt=0)] = 256.0
+    ttl_s: Annotated[float, Field(gt=0)] | None = 2_592_000.0
+    """Seconds that an answer is kept; None keeps it until it must make room."""
+
+
+class SqliteCache(CacheBackend):
+    """Answers in `cache.db` in the component's own folder."""
+
+    name: ClassVar[str] = "sqlite"
+    Config: ClassVar[type[ComponentConfig]] = SqliteCacheConfig
+    config: SqliteCacheConfig
+
+    def __init__(self, config: SqliteCacheConfig, ctx: Context) -> None:
+        super().__init__(config, ctx)
+        self._file = CacheFile(ctx.data_folder / FILE_NAME, int(config.max_mb * 1024 * 1024), ctx.clock)
+        self._thread: ThreadPoolExecutor | None = None
+        self._waiting = 0
+
+    async def open(self) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leadd-cache")
+        await self._run(self._file.ensure_open, None)
+        self._prune()
+
+    async def close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._file.is_closing = True  # a prune under way ends with its step
+            with suppress(RuntimeError):
+                thread.submit(self._file.close)
+            await asyncio.to_thread(thread.shutdown, wait=True)
+            self._file.is_closing = False
+
+    async def check(self) -> str | None:
+        await self._run(self._file.ensure_open, None)
+        reason = self._file.trouble
+        return None if reason is None else f"{self._file.path} cannot be used ({reason}): answers are not kept over restarts"
+
+    async def get(self, key: str) -> bytes | None:
+        return await self._run(lambda: self._file.get(key), None)
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None:
+        lives_s = self.config.ttl_s if ttl_s is None else ttl_s
+        await self._run(lambda: self._file.put(key, value, lives_s), None)
+        if self._file.is_too_large:
+            self._prune()
+
+    async def delete(self, key: str) -> bool:
+        return await self._run(lambda: self._file.delete(key), False)
+
+    async def clear(self) -> int:
+        return await self._run(self._file.clear, 0)
+
+    async def claim(self, key: str, owner: str, lease_s: float) -> bool:
+        # a cache that cannot answer keeps nobody from computing
+        return await self._run(lambda: self._file.claim(key, owner, lease_s), True)
+
+    async def release(self, key: str, owner: str) -> None:
+        await self._run(lambda: self._file.release(key, owner), None)
+
+    async def stats(self) -> CacheStats:
+        entries, size = await self._run(self._file.count, (0, 0))
+        file = self._file
+        extra = {"errors": file.errors, "pruned": file.pruned, "replaced": file.replaced, "max_bytes": file.max_bytes}
+        return CacheStats(entries, size, file.hits, file.misses, None, self.config.ttl_s, extra)
+
+    async def _run(self, job: Callable[[], T], otherwise: T) -> T:
+        """What `job` gives on the cache's thread, `otherwise` where the cache is closed or its file cannot be used."""
+        if self._thread is None or self._waiting >= MAX_WAITING:
+            return otherwise
+        self._waiting += 1
+        try:
+            run = asyncio.get_running_loop().run_in_executor
+            return await run(self._thread, lambda: self._file.attempt(job, otherwise))
+        finally:
+            self._waiting -= 1
+
+    def _prune(self) -> None:
+        """Drop rows step by step at the back of the thread's queue, so that no caller waits for more than one step."""
+        thread = self._thread
+        if thread is None or self._file.is_pruning:
+            return
+        self._file.is_pruning = True
+
+        def step() -> None:
+            has_more = not self._file.is_closing and self._file.attempt(self._file.prune_step, False)
+            if has_more:
+                with suppress(RuntimeError):  # shut down in the meantime
+                    thread.submit(step)
+                    return
+            self._file.is_pruning = False
+
+        thread.submit(step)

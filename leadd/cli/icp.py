@@ -1,0 +1,190 @@
+"""`leadd icp …`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from leadd.cli import names
+from leadd.cli.client import Client
+from leadd.cli.exits import Ended
+from leadd.cli.groups import Listing
+from leadd.cli.output import confirm, json_option, print_json, say, table
+
+CHANGED = "'{}' is changed; signals judged before keep their judgements"
+
+
+@click.group(cls=Listing)
+def icp() -> None:
+    """Show and change your ideal customer profiles."""
+
+
+@icp.command("list")
+@json_option
+def list_icps(as_json: bool) -> None:
+    """The ICPs, and the templates that you can start from."""
+    found = Client().get("/api/icp/")
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (i["id"], i["icp"]["name"], "on" if i["icp"]["enabled"] else "off",
+         ("(shipped template) " if i["stand_in"] else "") + i["icp"]["description"])
+        for i in found["items"]
+    ]  # fmt: skip
+    table(("id", "name", "", "description"), rows, wide=(3,))
+    say(f"templates: {', '.join(found['templates'])}  (leadd icp add --template NAME)")
+
+
+@icp.command()
+@click.argument("name", shell_complete=names.icps)
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """One ICP as YAML, ready to be edited and given back with `icp edit`."""
+    found = _find(Client(), name)
+    if as_json:
+        print_json(found)
+        return
+    for line in _yaml(found["icp"]).splitlines():
+        say(line)
+
+
+@icp.command()
+@click.argument("name", required=False)
+@click.option("--file", "file", type=click.Path(), help="A YAML or JSON file with the ICP; - reads standard input.")
+@click.option("--template", shell_complete=names.templates, help="Start from a shipped template.")
+@click.option("--description", help="Whom you serve, in plain words.")
+@click.option("--hiring", multiple=True, help="A word of the roles they hire (again for more).")
+@click.option("--pain", multiple=True, help="A word of the pain they have (again for more).")
+@click.option("--exclude", multiple=True, help="A word that rules a text out (again for more).")
+def add(
+    name: str | None, file: str | None, template: str | None, description: str | None, hiring: tuple[str, ...],
+    pain: tuple[str, ...], exclude: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Add an ICP: from a file, from a template, or from what you say here."""
+    if template and (file or description or hiring or pain or exclude or name):
+        raise click.UsageError("--template stands alone; change what came of it with: leadd icp edit NAME")
+    client = Client()
+    if template:
+        made = client.ask("POST", f"/api/icp/templates/{template}", body={})
+        say(f"added '{made['icp']['name']}' (id {made['id']})")
+        return
+    body = _read(file) if file else _said(name, description, hiring, pain, exclude)
+    if name:
+        body["name"] = name
+    made = client.post("/api/icp/", body)
+    say(f"added '{made['icp']['name']}' (id {made['id']})")
+
+
+@icp.command()
+@click.argument("name", shell_complete=names.icps)
+@click.option("--file", "file", type=click.Path(), help="A YAML or JSON file; without it your editor opens.")
+def edit(name: str, file: str | None) -> None:
+    """Change an ICP in your editor, or take it from a file."""
+    client = Client()
+    found = _find(client, name)
+    if file:
+        body = _read(file)
+    else:
+        text = click.edit(_yaml(found["icp"]), extension=".yaml")
+        if text is None:
+            say("nothing was changed")
+            return
+        try:
+            _put(client, found["id"], _parse(text, "your text"))
+        except Ended as error:
+            raise Ended(error.message, hint=f"your text is kept: leadd icp edit {name} --file {_keep(text)}") from None
+        say(CHANGED.format(found["icp"]["name"]))
+        return
+    _put(client, found["id"], body)
+    say(CHANGED.format(found["icp"]["name"]))
+
+
+def _put(client: Client, icp_id: int, body: dict[str, Any]) -> None:
+    client.ask("PUT", f"/api/icp/{icp_id}", body=body)
+
+
+def _keep(text: str) -> str:
+    """An edited text that was refused, in a file: half an hour of thought must not end in an error message."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", prefix="leadd-icp-", suffix=".yaml", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    return file.name
+
+
+@icp.command()
+@click.argument("name", shell_complete=names.icps)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(name: str, yes: bool) -> None:
+    """Delete an ICP; its leads stay."""
+    client = Client()
+    found = _find(client, name)
+    confirm(f"Delete the ICP '{found['icp']['name']}'?", yes)
+    client.ask("DELETE", f"/api/icp/{found['id']}")
+    say(f"'{found['icp']['name']}' is deleted; its leads stay")
+
+
+def _find(client: Client, name: str) -> dict[str, Any]:
+    items: list[dict[str, Any]] = client.get("/api/icp/")["items"]
+    for item in items:
+        if item["icp"]["name"] == name or str(item["id"]) == name:
+            return item
+    known = ", ".join(i["icp"]["name"] for i in items)
+    raise Ended(f"there is no ICP '{name}'", hint=f"there are: {known}")
+
+
+def _said(
+    name: str | None, description: str | None, hiring: tuple[str, ...], pain: tuple[str, ...], exclude: tuple[str, ...]
+) -> dict[str, Any]:
+    if not sys.stdin.isatty() and not (name and description):
+        raise click.UsageError("give a NAME and --description, or --file, or --template")
+    body: dict[str, Any] = {
+        "name": name or click.prompt("Name (letters, digits, - and _)"),
+        "description": description or click.prompt("Whom do you serve, and which need do you look for?"),
+    }
+    asked = not (hiring or pain) and sys.stdin.isatty()
+    for key, values, question in (
+        ("hiring_keywords", hiring, "Words of the roles they hire, with commas"),
+        ("pain_keywords", pain, "Words of the pain they have, with commas"),
+        ("exclude_keywords", exclude, "Words that rule a text out, with commas"),
+    ):
+        words = list(values)
+        if asked:
+            words = [w.strip() for w in click.prompt(question, default="", show_default=False).split(",") if w.strip()]
+        if words:
+            body[key] = {"values": words, "use": "exclude" if key == "exclude_keywords" else "score"}
+    return body
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Ended(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Ended(f"{file} cannot be read: it is not UTF-8") from None
+    return _parse(text, file)
+
+
+def _parse(text: str, place: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise Ended(f"{place}{line}: this is no YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(data, dict):
+        raise Ended(f"{place}: an ICP is a list of keys with values", hint="leadd icp show NAME prints one")
+    return data
+
+
+def _yaml(icp: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(icp, allow_unicode=True, sort_keys=False, width=110)

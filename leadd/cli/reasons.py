@@ -1,0 +1,48 @@
+"""Judgements in words, for `leads why` and `signals why`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leadd.cli.output import say
+
+
+def show_judgements(judgements: Sequence[dict[str, Any]]) -> None:
+    """Each judgement in one or two lines: stage, decision, what it stands on."""
+    for row in judgements:
+        gone = " (superseded)" if row.get("superseded") else ""
+        say(f"  {row['stage']}: {row['decision']}{_score(row)}{_asked(row)}{gone}")
+        if row.get("failure"):
+            say(f"    failed: {row['failure']}")
+        for reason in reasons_of(row):
+            say(f"    {reason}")
+
+
+def reasons_of(row: dict[str, Any]) -> list[str]:
+    """Why a judgement came out as it did: its reasons, else what the answer itself says."""
+    said = list(row.get("reasons") or ())
+    own = (row.get("answer") or {}).get("reason")
+    return said or ([str(own)] if own else [])
+
+
+def _score(row: dict[str, Any]) -> str:
+    if row.get("score") is None:
+        return ""
+    limit = f", threshold {row['threshold']:g}" if row.get("threshold") is not None else ""
+    rule = f", rule {row['rule']}" if row.get("rule") else ""
+    return f" (score {row['score']:g}{limit}{rule})"
+
+
+def _asked(row: dict[str, Any]) -> str:
+    if not row.get("prompt") and not row.get("model"):
+        return ""
+    parts = [row["method"]]
+    parts += [row[k] for k in ("model", "prompt") if row.get(k)]
+    if row.get("digest"):
+        parts.append(f"digest {row['digest'][:12]}")
+    if row.get("cache"):
+        parts.append(f"cache {row['cache']}")
+    if row.get("total_ms"):
+        parts.append(f"{row['total_ms']:.0f} ms")
+    return f" [{', '.join(parts)}]"

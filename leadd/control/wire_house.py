@@ -1,0 +1,260 @@
+"""The shapes of ingest, sources, sinks, deliveries, plugins, prompts and the daemon itself. Times are UTC ms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from leadd.control.wire import Answer, Asked, DeliveryState, PageQuery, SourceName
+
+DRAFT_FIELDS = (
+    "text",
+    "title",
+    "external_id",
+    "url",
+    "company",
+    "company_website",
+    "location",
+    "author",
+    "posted_at",
+    "source_type",
+)
+COLUMNS = r"^[a-z_]+:[^,:]+(,[a-z_]+:[^,:]+)*$"
+
+# -- ingest --
+
+
+class IngestQuery(Asked):
+    """`columns` maps fields to the names in the data: text:description,company:employer,external_id:id."""
+
+    source: SourceName = "inbox"
+    columns: Annotated[str, StringConstraints(pattern=COLUMNS, max_length=2000)] | None = None
+
+
+class CsvQuery(IngestQuery):
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=3)] | None = Field(
+        default=None, description="the character between two cells, or 'tab'; None looks at the first line"
+    )
+
+
+class FileIn(Asked):
+    """A file of this machine, read by the daemon. The format follows the name's ending where it is not given."""
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    format: Literal["jsonl", "csv", "text"] | None = None
+    source: SourceName = "inbox"
+    columns: Mapping[str, str] = Field(default_factory=dict)
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=3)] | None = None
+
+
+class DraftIn(Answer):
+    """One line of POST /api/ingest/signals, where `columns` names no other keys. Only `text` is needed."""
+
+    text: str
+    title: str | None = None
+    external_id: str | None = None
+    url: str | None = None
+    company: str | None = None
+    company_website: str | None = None
+    location: str | None = None
+    author: str | None = None
+    posted_at: str | int | None = Field(default=None, description="ISO 8601, or UTC milliseconds")
+    source_type: str | None = None
+
+
+class RowProblem(Answer):
+    """A row that was not taken: where it stands and why."""
+
+    place: str
+    reason: str
+    hint: str = ""
+
+
+class IngestOut(Answer):
+    """What became of the rows. Sent after the commit: `accepted` rows are never lost from here on.
+
+    `problems` has the first 200 of `problem_count` rows that were not taken.
+    """
+
+    source: str
+    rows: int
+    accepted: int
+    repeats: int
+    problem_count: int
+    problems: list[RowProblem]
+
+
+# -- sources, sinks, deliveries --
+
+
+class SourceOut(Answer):
+    """A source and how it is: ready, retrying, paused, suspended, failed_config or disabled; `reason` says why."""
+
+    name: str
+    use: str
+    state: str
+    reason: str = ""
+    hint: str = ""
+    last_poll_ms: int | None = None
+    next_poll_ms: int | None = None
+    accepted: int = 0
+    repeats: int = 0
+    problems: int = 0
+
+
+class ProblemOut(Answer):
+    """An item that a source could not read; equal ones are counted."""
+
+    place: str
+    reason: str
+    hint: str
+    count: int
+    first_at_ms: int
+    last_at_ms: int
+
+
+class SourceDetail(SourceOut):
+    recent_problems: list[ProblemOut] = Field(default_factory=list)
+
+
+class SourceList(Answer):
+    items: list[SourceOut]
+
+
+class SinkOut(Answer):
+    """A sink and how it is; `deliveries` counts by state."""
+
+    name: str
+    use: str
+    state: str
+    reason: str = ""
+    hint: str = ""
+    guarantee: str = ""
+    min_bucket: str = ""
+    deliveries: Mapping[str, int] = Field(default_factory=dict)
+
+
+class SinkList(Answer):
+    items: list[SinkOut]
+
+
+class SinkTested(Answer):
+    """The other side was reached."""
+
+    status: Literal["ok"] = "ok"
+    reference: str = ""
+    detail: str = ""
+
+
+class DeliveryQuery(PageQuery):
+    state: DeliveryState | None = None
+    sink: str | None = None
+
+
+class DeliveryOut(Answer):
+    """One lead on its way to one sink; `key` never changes over its tries."""
+
+    id: int
+    key: str
+    sink: str
+    lead_id: int | None
+    event: str
+    revision: int
+    state: str
+    attempts: int
+    due_ms: int
+    error: str
+    receipt: Mapping[str, Any] | None
+    created_at_ms: int
+    updated_at_ms: int
+
+
+class DeliveryList(Answer):
+    items: list[DeliveryOut]
+    next: str | None = None
+
+
+# -- plugins, prompts, the daemon --
+
+
+class PluginOut(Answer):
+    """A plugin and what became of it: loaded, disabled, failed_import, failed_contract or failed_config."""
+
+    name: str
+    origin: str
+    version: str
+    state: str
+    reason: str = ""
+    provides: Mapping[str, list[str]] = Field(default_factory=dict)
+
+
+class InstanceOut(Answer):
+    """One component that runs: one entry of the settings."""
+
+    name: str
+    kind: str
+    use: str
+    state: str
+    reason: str = ""
+    since_ms: int = 0
+    errors: int = 0
+    last_error: str = ""
+
+
+class PluginList(Answer):
+    items: list[PluginOut]
+    instances: list[InstanceOut]
+
+
+class PromptOut(Answer):
+    name: str
+    version: int
+    content_hash: str
+    file: str
+    builtin: bool
+
+
+class PromptList(Answer):
+    items: list[PromptOut]
+
+
+class SettingOut(Answer):
+    key: str
+    value: str
+    origin: str
+
+
+class ConfigOut(Answer):
+    """The settings in force and where each comes from. Secrets are shown as the places where they are kept."""
+
+    file: str | None
+    items: list[SettingOut]
+    warnings: list[str]
+
+
+class Health(Answer):
+    """How leadd is. `status` is ok or degraded; `api` and `database` are ok or say what is wrong."""
+
+    status: str
+    version: str
+    api: str
+    database: str
+    ollama: dict[str, Any]
+    cache: dict[str, Any]
+    prompts: dict[str, Any]
+    features: dict[str, bool]
+    reasons: list[str] = Field(default_factory=list)
+
+
+class Live(Answer):
+    status: Literal["ok"] = "ok"
+
+
+class Index(Answer):
+    """What answers here, and where to look next."""
+
+    name: str
+    version: str
+    links: dict[str, str]

@@ -1,0 +1,320 @@
+"""The core as one object: the loops over a signal's life, and what the control socket may ask of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from leadd.api import Clock, Method, Problem, Receipt, Role, SignalDraft, Sink, Source
+from leadd.config.settings import Settings
+from leadd.core.asking import Asking, ClassifyRequest, ClassifyResult
+from leadd.core.delivery import Delivery
+from leadd.core.dossiers import Dossiers
+from leadd.core.events import EventBus
+from leadd.core.intake import Accepted, Intake
+from leadd.core.pipeline import Pipeline
+from leadd.core.profiles import Profiles
+from leadd.core.reading import Reader
+from leadd.core.sources import SourceStatus, SourceWork
+from leadd.core.supervisor import Loop, Supervisor
+from leadd.core.twins import Twins
+from leadd.inference import Inference
+from leadd.prompting import PromptBook
+from leadd.store import Store
+from leadd.store.rows import SinkRef
+
+INBOX = "inbox"
+MODEL_SEEN = "model.seen"
+"""Key of the fact that this home has seen a language model answer; `auto` waits for one from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSlot:
+    """A source that the settings name: the instance, or None with the reason where it could not be made."""
+
+    name: str
+    use: str
+    source: Source | None
+    interval_s: float = 900.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSlot:
+    """A sink that the settings name: the instance, or None with the reason where it could not be made."""
+
+    name: str
+    use: str
+    sink: Sink | None
+    min_bucket: str = "nurture"
+    icps: tuple[str, ...] | None = None
+    max_attempts: int = 10
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """One sink as lists show it; `counts` are its deliveries by state, over all time."""
+
+    name: str
+    use: str
+    state: str
+    reason: str = ""
+    hint: str = ""
+    min_bucket: str = "nurture"
+    guarantee: str = ""
+    counts: Mapping[str, int] | None = None
+
+
+class Core:
+    """Owns intake, pipeline, dossiers, delivery, events and the supervisor of their loops."""
+
+    def __init__(
+        self,
+        store: Store,
+        inference: Inference,
+        prompts: PromptBook,
+        settings: Settings,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        sources: Sequence[SourceSlot] = (),
+        sinks: Sequence[SinkSlot] = (),
+    ) -> None:
+        self.owner = uuid.uuid4().hex
+        self.store = store
+        self.inference = inference
+        self.prompts = prompts
+        self.settings = settings
+        self._clock = clock
+        self._log = log
+        self._source_slots: dict[str, SourceSlot] = {}
+        self._sink_slots: dict[str, SinkSlot] = {}
+        self.events = EventBus(clock)
+        self.profiles = Profiles(store)
+        self.supervisor = Supervisor(clock, log)
+        self.intake = Intake(store, clock, self.events)
+        reader = Reader(store, inference, prompts)
+        twins = Twins(store, inference, prompts)
+        self.pipeline = Pipeline(
+            store, inference, reader, twins, self.profiles, self.events, clock, log, settings,
+            owner=self.owner, sinks=self.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
+        )  # fmt: skip
+        self.asking = Asking(store, self.pipeline, self.profiles, inference, prompts, owner=self.owner)
+        self.dossiers = Dossiers(
+            store, inference, prompts, self.profiles, self.events, clock, log,
+            owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000),
+        )  # fmt: skip
+        self._source_work: dict[str, SourceWork] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._model_seen = False
+        for slot in sources:
+            self._take_source(slot)
+        for sink_slot in sinks:
+            self._take_sink(sink_slot)
+
+    def _take_source(self, slot: SourceSlot) -> None:
+        self._source_slots[slot.name] = slot
+        if slot.source is not None:
+            self._source_work[slot.name] = SourceWork(
+                slot.name, slot.use, slot.source, self.store, self.intake, self._clock, interval_s=slot.interval_s
+            )
+
+    def _take_sink(self, sink: SinkSlot) -> None:
+        self._sink_slots[sink.name] = sink
+        if sink.sink is not None:
+            self._deliveries[sink.name] = Delivery(
+                sink.name, sink.sink, self.store, self.events, self._clock, self._log,
+                owner=self.owner, max_attempts=sink.max_attempts,
+            )  # fmt: skip
+
+    async def open(self) -> None:
+        """Take back what an earlier run left leased, then start every loop. Call it once, under the daemon's lock."""
+        released = await self.store.release_stale(self.owner)
+        if released:
+            self._log.info("%d pieces of work of an earlier run are taken up again", released)
+        await self.profiles.load()
+        self.events.on_publish = self._on_event
+        add = self.supervisor.add
+        self.inference.on_hurry = self._hurry_inference
+        add("inference", self.inference.turn, only_waits=True)
+        add("models", self._watch_models, only_waits=True)
+        for number in range(self.settings.pipeline.in_flight):
+            add(f"reader:{number + 1}", self.pipeline.read_turn)
+        add("pipeline", self.pipeline.turn)
+        add("dossiers", self.dossiers.turn)
+        for name, work in self._source_work.items():
+            add(f"source:{name}", work.turn)
+        for name, delivery in self._deliveries.items():
+            add(f"sink:{name}", delivery.turn)
+
+    def add_late(self, sources: Sequence[SourceSlot], sinks: Sequence[SinkSlot]) -> None:
+        """Take in sources and sinks whose plugin came after the start; those that have one already are left alone."""
+        for slot in sources:
+            if slot.source is not None and slot.name not in self._source_work:
+                self._take_source(slot)
+                self.supervisor.add(f"source:{slot.name}", self._source_work[slot.name].turn)
+        for sink in sinks:
+            if sink.sink is not None and sink.name not in self._deliveries:
+                self._take_sink(sink)
+                self.supervisor.add(f"sink:{sink.name}", self._deliveries[sink.name].turn)
+
+    async def close(self, grace_s: float) -> list[str]:
+        """Stop the loops, give back what they had not begun, close sources and sinks. Names of loops that were cut off."""
+        unbegun = self.pipeline.close()
+        late = await self.supervisor.close(grace_s)
+        await self.pipeline.give_back(unbegun)
+        self.events.close()
+        for work in self._source_work.values():
+            await self._close_one(work.name, work.close())
+        for delivery in self._deliveries.values():
+            await self._close_one(delivery.name, delivery.close())
+        return late
+
+    async def _close_one(self, name: str, closing: object) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await closing  # type: ignore[misc]
+        except Exception as error:
+            self._log.warning("%s did not close cleanly: %s", name, error)
+
+    def _hurry_inference(self) -> None:
+        self.supervisor.wake("inference")
+
+    def _on_event(self, kind: str) -> None:
+        """Work that follows from news begins at once instead of at the next look."""
+        if kind == "signals.accepted":
+            self.supervisor.wake("pipeline")
+        elif kind in {"lead.created", "lead.upgraded", "deliveries.changed"}:
+            for name in self._deliveries:
+                self.supervisor.wake(f"sink:{name}")
+            self.supervisor.wake("dossiers")
+
+    async def _watch_models(self) -> float | None:
+        """Wake what waits for a model when one becomes available."""
+        before = self._can_read()
+        await self._remember_model()
+        await self.inference.changed()
+        if self._can_read() != before or before:
+            self.supervisor.wake("pipeline")
+            self.supervisor.wake("dossiers")
+            self.events.publish("models.changed", available=self._can_read())
+        return 0
+
+    async def _remember_model(self) -> None:
+        if self._model_seen or self.inference.availability(Role.TRIAGE).method != Method.MODEL:
+            return
+        self._model_seen = True
+        if await self.store.schedule.get(MODEL_SEEN) is None:
+            await self.store.schedule.set(MODEL_SEEN, {"at_ms": self._clock.now_ms()})
+
+    def _can_read(self) -> bool:
+        return all(self.inference.availability(r).ok for r in (Role.TRIAGE, Role.CLASSIFY))
+
+    def sink_refs(self) -> list[SinkRef]:
+        """The sinks that take leads, for the rows of the outbox. One that could not be made still gets its rows."""
+        return [SinkRef(s.name, s.min_bucket, s.icps) for s in self._sink_slots.values()]
+
+    async def classify(self, request: ClassifyRequest) -> ClassifyResult:
+        """Classify one text now, ahead of the queue. Raises Reject and StoreUnavailable."""
+        return await self.asking.classify(request)
+
+    def classify_many(
+        self, requests: Iterable[ClassifyRequest] | AsyncIterator[ClassifyRequest]
+    ) -> AsyncIterator[tuple[int, ClassifyResult]]:
+        """Results as they come, each with the place of its request."""
+        return self.asking.classify_many(requests, at_once=max(8, self.settings.pipeline.in_flight))
+
+    async def ingest(self, drafts: Sequence[SignalDraft], *, source: str = INBOX, problems: Sequence[Problem] = ()) -> Accepted:
+        """Store signals that were handed over; returns after the commit."""
+        return await self.intake.accept(source, drafts, problems=problems)
+
+    async def icps_changed(self) -> None:
+        """Take up changed ICPs; signals judged before keep their judgements."""
+        await self.profiles.load()
+        self.events.publish("icps.changed", icps=[p.icp.name for p in self.profiles.current])
+
+    async def clear_cache(self) -> int:
+        """Forget every kept answer; the number of entries dropped."""
+        self.asking.forget()
+        return await self.inference.clear_cache()
+
+    async def rejudge(self, method: str = Method.EVIDENCE.value) -> int:
+        """Put signals that were judged by `method` in the queue again; the number of them."""
+        count = await self.store.signals.reopen(method=method)
+        self.asking.forget()
+        self.supervisor.wake("pipeline")
+        return count
+
+    async def retry_held(self, ids: Sequence[int] | None = None) -> int:
+        """Put held signals in the queue again, all or those named; the number of them."""
+        count = await self.store.signals.unhold(ids)
+        self.supervisor.wake("pipeline")
+        return count
+
+    def source_statuses(self) -> list[SourceStatus]:
+        """Every source that the settings name."""
+        return [self._source_status(slot) for slot in self._source_slots.values()]
+
+    def _source_status(self, slot: SourceSlot) -> SourceStatus:
+        work = self._source_work.get(slot.name)
+        if work is None:
+            return SourceStatus(slot.name, slot.use, "failed_config", slot.reason)
+        loop = self.supervisor.get(f"source:{slot.name}")
+        state, reason, hint = _state_of(loop)
+        return SourceStatus(
+            slot.name, slot.use, state, reason, hint, work.last_poll_ms, loop.due_ms if loop else None,
+            work.accepted, work.repeats, work.problems,
+        )  # fmt: skip
+
+    def poll_now(self, name: str) -> bool:
+        """Begin a poll now; False where no such source runs."""
+        work = self._source_work.get(name)
+        if work is None:
+            return False
+        work.ask()
+        self.supervisor.resume(f"source:{name}")
+        return True
+
+    def pause(self, name: str) -> bool:
+        """Let a source rest until `resume`; False where no such source runs."""
+        return self.supervisor.pause(f"source:{name}", "paused by you", "leadd sources resume " + name)
+
+    def resume(self, name: str) -> bool:
+        """End a pause; False where no such source runs."""
+        return self.supervisor.resume(f"source:{name}")
+
+    async def sink_statuses(self) -> list[SinkStatus]:
+        """Every sink that the settings name, with its deliveries by state."""
+        counts = await self.store.outbox.counts_by_sink()
+        found = []
+        for slot in self._sink_slots.values():
+            delivery = self._deliveries.get(slot.name)
+            state, reason, hint = ("failed_config", slot.reason, "")
+            if delivery is not None:
+                state, reason, hint = _state_of(self.supervisor.get(f"sink:{slot.name}"))
+            guarantee = delivery.sink.guarantee.value if delivery else ""
+            found.append(
+                SinkStatus(slot.name, slot.use, state, reason, hint, slot.min_bucket, guarantee, counts.get(slot.name, {}))
+            )
+        return found
+
+    async def test_sink(self, name: str) -> Receipt | None:
+        """Reach the other side of a sink without a lead; None where there is no such sink. Raises what the sink raises."""
+        delivery = self._deliveries.get(name)
+        if delivery is None:
+            return None
+        await delivery.open()
+        return await delivery.sink.test()
+
+    def wake_sinks(self) -> None:
+        """Look at the outbox now; call it after a delivery was revived by hand."""
+        for name in self._deliveries:
+            self.supervisor.resume(f"sink:{name}")
+
+
+def _state_of(loop: Loop | None) -> tuple[str, str, str]:
+    return (loop.state, loop.reason, loop.hint) if loop else ("starting", "", "")

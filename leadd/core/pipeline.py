@@ -1,0 +1,295 @@
+"""The way of a stored signal: leased, judged, read by the models, recorded. Every step leaves a row for the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from leadd.api import Bucket, Clock, ModelFailure, Role
+from leadd.config.settings import Settings
+from leadd.core import outcomes, prefilter, scoring
+from leadd.core.events import EventBus
+from leadd.core.handoff import Handoff
+from leadd.core.outcomes import Outcome
+from leadd.core.prefilter import Drop, Keep
+from leadd.core.profiles import Profile, Profiles
+from leadd.core.reading import Reader, Reading
+from leadd.core.twins import Twins
+from leadd.inference import Inference, is_outage
+from leadd.store import Store
+from leadd.store.rows import SignalRow, SinkRef
+
+MODEL = "model"
+RETRY_FIRST_S = 15.0
+RETRY_MAX_S = 3600.0
+OUTAGE_PAUSE_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A signal and the prefilter's word on it for each ICP in force."""
+
+    signal: SignalRow
+    verdicts: tuple[tuple[Profile, Keep | Drop], ...]
+    may_have_twin: bool = True
+
+    @property
+    def kept(self) -> bool:
+        """True where at least one ICP wants a closer look."""
+        return any(isinstance(v, Keep) for _, v in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a signal ended: its outcomes by ICP and the leads that it made or joined (id, ICP id, whether new)."""
+
+    signal: SignalRow
+    outcomes: tuple[Outcome, ...]
+    leads: tuple[tuple[int, int, bool], ...] = ()
+    company_id: int | None = None
+
+
+@dataclass(slots=True)
+class PipelineCounts:
+    """What this run of the daemon did so far."""
+
+    leased: int = 0
+    dropped: int = 0
+    read: int = 0
+    twins: int = 0
+    waiting: int = 0
+    failed: int = 0
+    held: int = 0
+    by_rule: dict[str, int] = field(default_factory=dict)
+
+
+class Pipeline:
+    """Feeds signals to a bounded number of readers. One bad signal, answer or row never stops the others."""
+
+    def __init__(
+        self,
+        store: Store,
+        inference: Inference,
+        reader: Reader,
+        twins: Twins,
+        profiles: Profiles,
+        events: EventBus,
+        clock: Clock,
+        log: logging.Logger,
+        settings: Settings,
+        *,
+        owner: str,
+        sinks: Callable[[], Sequence[SinkRef]],
+        wake: Callable[[], object],
+    ) -> None:
+        self._store = store
+        self._inference = inference
+        self._reader = reader
+        self._profiles = profiles
+        self._events = events
+        self._clock = clock
+        self._log = log
+        self._settings = settings
+        self._owner = owner
+        self._sinks = sinks
+        self.wake = wake
+        self._twins = twins
+        self._queue: Handoff[Judged] = Handoff(max(1, settings.pipeline.in_flight))
+        self._thresholds = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
+        self._tried: set[int] = set()
+        self._started_ms = clock.now_ms()
+        self.counts = PipelineCounts()
+
+    async def turn(self) -> float | None:
+        """Lease a batch, settle what the prefilter drops, hand the rest to the readers. One round of the feeder."""
+        can_read = self._inference.availability(Role.TRIAGE).ok and self._inference.availability(Role.CLASSIFY).ok
+        signals = await self._store.signals.lease(
+            self._owner,
+            limit=self._settings.pipeline.batch,
+            lease_ms=int(self._settings.pipeline.lease_s * 1000),
+            exclude_waiting_for_model=not can_read,
+        )
+        if not signals:
+            return await self._rest_s(exclude_waiting_for_model=not can_read)
+        self.counts.leased += len(signals)
+        unsettled = {s.id for s in signals}
+        try:
+            judged = await asyncio.to_thread(self.judge_all, signals)
+            dropped = [j for j in judged if not j.kept]
+            await self.settle_dropped(dropped)
+            unsettled -= {j.signal.id for j in dropped}
+            kept = [j for j in judged if j.kept]
+            if not can_read:
+                await self._wait_for_model(kept)
+                return 0
+            twins = await self._twins.possible([j.signal for j in kept]) if kept else frozenset()
+            for item in kept:
+                if await self._queue.put(item if item.signal.id in twins else replace(item, may_have_twin=False)):
+                    unsettled.discard(item.signal.id)
+            await self.give_back(unsettled)
+        except BaseException:
+            # Whatever was not handed on goes back, or it would lie leased until the next boot.
+            await self.give_back(unsettled)
+            raise
+        return 0
+
+    async def read_turn(self) -> float | None:
+        """Take one signal from the feeder through the models. One round of one reader."""
+        item = await self._queue.take()
+        if item is None:
+            return None
+        try:
+            await self.process(item)
+        except ModelFailure as failure:
+            await self._failed(item.signal, failure)
+        except asyncio.CancelledError:
+            await self.give_back({item.signal.id})
+            raise
+        except Exception:
+            # A bug in reading one signal must not take its lease along: the signal is held with the reason, the rest flows.
+            self._log.exception("signal %d could not be processed", item.signal.id)
+            await self._hold(item.signal.id, "leadd failed on this signal; the log has the error")
+        if item.signal.crashes:
+            # Signals that were there at two crashes are given out one at a time: the next waits for the end of this one.
+            self.wake()
+        return 0
+
+    def close(self) -> set[int]:
+        """Take nothing more; the signals that no reader has begun, for `give_back`."""
+        return {item.signal.id for item in self._queue.close()}
+
+    def judge_all(self, signals: Sequence[SignalRow]) -> list[Judged]:
+        """The prefilter's word on each signal for each ICP; pure computing, meant for a thread."""
+        return [self.judge(s) for s in signals]
+
+    def judge(self, signal: SignalRow) -> Judged:
+        """The prefilter's word on one signal for each ICP in force."""
+        s = self._settings.prefilter
+        found: list[tuple[Profile, Keep | Drop]] = []
+        for profile in self._profiles.current:
+            if not s.enabled:
+                found.append((profile, Keep(score=100.0, threshold=0.0, reasons=("the prefilter is switched off",))))
+                continue
+            found.append(
+                (
+                    profile,
+                    prefilter.judge(signal, profile.compiled, threshold=s.score_threshold, min_chars=s.min_chars),
+                )
+            )
+        return Judged(signal, tuple(found))
+
+    async def settle_dropped(self, dropped: Sequence[Judged]) -> list[tuple[Outcome, ...]]:
+        """Journal and finish signals that no ICP wants, in one transaction."""
+        settled = []
+        finishes = []
+        for item in dropped:
+            ends = tuple(outcomes.dropped(item.signal, p, v) for p, v in item.verdicts if isinstance(v, Drop))
+            settled.append(ends)
+            finishes.append(outcomes.finish(item.signal, ends))
+            for _, verdict in item.verdicts:
+                if isinstance(verdict, Drop):
+                    self.counts.by_rule[verdict.rule] = self.counts.by_rule.get(verdict.rule, 0) + 1
+        if finishes:
+            await self._store.signals.finish_filtered(finishes)
+            self.counts.dropped += len(finishes)
+        return settled
+
+    async def process(self, item: Judged, *, priority: int = 0) -> Done:
+        """Read a signal for every ICP that wants it and record what it came to. Raises ModelFailure."""
+        signal = item.signal
+        readings: list[Reading | Drop] = []
+        for profile, verdict in item.verdicts:
+            if isinstance(verdict, Drop):
+                readings.append(verdict)
+                continue
+            reading = await self._twins.reading(signal, profile, verdict) if item.may_have_twin else None
+            if reading is not None:
+                self.counts.twins += 1
+            else:
+                # What was paid for the ICPs before this one is journaled before more is asked.
+                readings = [await self._reader.keep(r) if isinstance(r, Reading) and r.paid else r for r in readings]
+                reading = await self._reader.read(
+                    signal, profile, verdict, priority=priority, resumed=self._may_be_answered(signal)
+                )
+            readings.append(reading)
+        ends = tuple(
+            outcomes.dropped(signal, profile, found)
+            if isinstance(found, Drop)
+            else outcomes.read(signal, profile, found, signal.contacts, self._thresholds)
+            for (profile, _), found in zip(item.verdicts, readings, strict=True)
+        )
+        try:
+            done = await self._record(signal, ends)
+        except Exception:
+            # The record is refused as a whole; what was paid for must not go down with it.
+            self._tried.add(signal.id)
+            for paid in (r for r in readings if isinstance(r, Reading) and r.paid):
+                await self._reader.keep(paid)
+            raise
+        self._tried.discard(signal.id)
+        return done
+
+    def _may_be_answered(self, signal: SignalRow) -> bool:
+        """True where an earlier try may have left answers in the journal: before this start, or in it and given back.
+
+        A signal that is done and asked about again has its answers in the cache, or is meant to be asked anew.
+        """
+        return signal.state != "done" and (signal.found_at_ms <= self._started_ms or signal.id in self._tried)
+
+    async def _rest_s(self, *, exclude_waiting_for_model: bool) -> float | None:
+        due_ms = await self._store.signals.next_due(exclude_waiting_for_model=exclude_waiting_for_model)
+        return None if due_ms is None else max(0.05, (due_ms - self._clock.now_ms()) / 1000)
+
+    async def _record(self, signal: SignalRow, ends: tuple[Outcome, ...]) -> Done:
+        self.counts.read += 1
+        if all(o.bucket is Bucket.FILTERED for o in ends):
+            await self._store.signals.finish_filtered([outcomes.finish(signal, ends)])
+            return Done(signal, ends)
+        record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), self._settings.scoring.dossier_threshold)
+        result = await self._store.leads.record(record)
+        made: list[tuple[int, int, bool]] = []
+        for lead, icp_id in zip(result.leads, [o.profile.id for o in ends if o.makes_lead], strict=True):
+            made.append((lead.lead_id, icp_id, lead.created))
+            if lead.created or lead.upgraded:
+                kind = "lead.created" if lead.created else "lead.upgraded"
+                self._events.publish(kind, lead_id=lead.lead_id, score=lead.score, bucket=lead.bucket)
+        return Done(signal, ends, tuple(made), result.company_id)
+
+    async def _failed(self, signal: SignalRow, failure: ModelFailure) -> None:
+        """Decide what a model's failure means for the signal: wait for the model, try again later, or hold."""
+        self._tried.add(signal.id)
+        if is_outage(failure.kind):
+            self.counts.waiting += 1
+            # Not at once: a server that refuses quickly must not be asked in a tight loop.
+            due_ms = self._clock.now_ms() + OUTAGE_PAUSE_MS
+            await self._store.signals.release([signal.id], due_ms=due_ms, waiting_for=MODEL)
+            self.wake()
+            return
+        self.counts.failed += 1
+        tries = signal.attempts + 1
+        if tries >= self._settings.pipeline.max_attempts:
+            await self._hold(signal.id, f"the model gave no usable answer in {tries} tries: {failure}")
+            return
+        wait_s = min(RETRY_MAX_S, RETRY_FIRST_S * 4**signal.attempts)
+        await self._store.signals.release([signal.id], due_ms=self._clock.now_ms() + int(wait_s * 1000), charge=True)
+        self.wake()
+
+    async def _hold(self, signal_id: int, reason: str) -> None:
+        self.counts.held += 1
+        await self._store.signals.hold(signal_id, reason)
+        self._events.publish("signal.held", signal_id=signal_id, reason=reason)
+
+    async def _wait_for_model(self, kept: Sequence[Judged]) -> None:
+        if kept:
+            self.counts.waiting += len(kept)
+            await self._store.signals.release([j.signal.id for j in kept], waiting_for=MODEL)
+
+    async def give_back(self, ids: set[int]) -> None:
+        """Return signals to the queue as they were; nothing is charged to them."""
+        if ids:
+            # The store finishes what it was handed: a cancelled caller never cancels a write.
+            self._tried |= ids
+            await self._store.signals.release(sorted(ids))
+            self.wake()

@@ -1,0 +1,92 @@
+"""How the daemon is, in words: what is degraded and what is worth knowing."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from leadd import __version__
+from leadd.api import Method, Role
+
+if TYPE_CHECKING:
+    from leadd.daemon.app import Daemon
+
+WORST_FIRST = ("failed_config", "paused", "suspended", "retrying")
+
+
+async def report(daemon: Daemon) -> dict[str, Any]:
+    """The status as `leadd status --json` prints it."""
+    reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *await _component_reasons(daemon)]
+    reasons += list(daemon.control.degraded)
+    if daemon.prompt_report is not None:
+        reasons += [f"prompt not used: {p}" for p in daemon.prompt_report.problems]
+    counts = await daemon.store.signals.counts()
+    if counts.waiting_for_model:
+        reasons.append(f"{counts.waiting_for_model} signals wait for the model")
+    state = daemon.state if daemon.state != "running" else ("degraded" if reasons else "ok")
+    return {
+        "state": state,
+        "pid": os.getpid(),
+        "version": __version__,
+        "started_at": daemon.started_at,
+        "listening": list(daemon.control.listening),
+        "reasons": reasons,
+        "notes": _notes(daemon),
+        "profile": daemon.settings.profile,
+        "icps": [p.icp.name for p in daemon.core.profiles.current],
+        "signals": dict(counts.by_state),
+        "outcomes": dict(counts.by_outcome),
+        "sources": dict(counts.by_source),
+        "leads": await daemon.store.leads.bucket_counts(),
+        "models": {role.value: _role(daemon, role) for role in Role},
+        "paths": daemon.paths.as_dict(),
+    }
+
+
+def _role(daemon: Daemon, role: Role) -> dict[str, Any]:
+    now = daemon.inference.availability(role)
+    return {"ok": now.ok, "method": now.method.value if now.method else None, "reason": now.reason}
+
+
+def _model_reasons(daemon: Daemon) -> list[str]:
+    found = []
+    for role in (Role.TRIAGE, Role.CLASSIFY):
+        now = daemon.inference.availability(role)
+        if now.method == Method.EVIDENCE:
+            found.append(f"no language model: signals are judged by the evidence in their own text ({now.reason})")
+        elif not now.ok:
+            found.append(f"{role.value} waits for its model: {now.reason}")
+    dossier = daemon.inference.availability(Role.DOSSIER)
+    if not dossier.ok and not found:
+        found.append(f"dossiers wait for their model: {dossier.reason}")
+    return list(dict.fromkeys(found))
+
+
+def _plugin_reasons(daemon: Daemon) -> list[str]:
+    return [f"plugin {r.name} is {r.state}: {r.reason}" for r in daemon.registry.records if str(r.state).startswith("failed")]
+
+
+async def _component_reasons(daemon: Daemon) -> list[str]:
+    found = []
+    for status in daemon.core.source_statuses():
+        if status.state in WORST_FIRST and status.reason != "paused by you":
+            found.append(f"source {status.name} is {status.state}: {status.reason}" + _hint(status.hint))
+    for sink in await daemon.core.sink_statuses():
+        if sink.state in WORST_FIRST:
+            found.append(f"sink {sink.name} is {sink.state}: {sink.reason}" + _hint(sink.hint))
+        dead = (sink.counts or {}).get("dead", 0)
+        if dead:
+            found.append(f"sink {sink.name} has {dead} deliveries that gave up (leadd deliveries --state dead)")
+    return found
+
+
+def _hint(hint: str) -> str:
+    return f" ({hint})" if hint else ""
+
+
+def _notes(daemon: Daemon) -> list[str]:
+    notes = list(daemon.loaded.warnings)
+    stand_in = daemon.core.profiles.stand_in
+    if stand_in:
+        notes.append(f"you have no ICP of your own: the shipped template '{stand_in}' is in force (leadd icp add)")
+    return notes

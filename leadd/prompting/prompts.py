@@ -1,0 +1,77 @@
+"""The shapes of prompting: a rendered prompt, what is in force, what went wrong in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from leadd.api import LeaddError, Message
+
+
+class PromptError(LeaddError):
+    """A prompt that cannot be rendered: no such name, or variables that do not fit what it declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProblem:
+    """What is wrong in a prompt file, and on which line (1 is the first; 0 where the file as a whole is meant)."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}" if self.line else f"{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptInfo:
+    """A prompt in force. `content_hash` is over all that can change an answer; `builtin` where it came with leadd."""
+
+    name: str
+    version: int
+    content_hash: str
+    file: str
+    builtin: bool
+
+    @property
+    def label(self) -> str:
+        """Name and version in one word: `triage@1`."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What a load did. `applied` is False where nothing changed hands because a file has a problem.
+
+    `versions` is what is in force now, by name: `classification@1 (ab12cd34)`. `changes` are lines for the user. `warnings`
+    are things worth mending that did not stop the load.
+    """
+
+    applied: bool
+    versions: Mapping[str, str]
+    problems: tuple[PromptProblem, ...] = ()
+    changes: tuple[str, ...] = ()
+    warnings: tuple[PromptProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt for one signal: a system message that is byte-identical for all signals of one ICP, then the signal.
+
+    `schema` is one object for all renderings with equal variables; it must not be changed.
+    """
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None
+    options: Mapping[str, float | int | str]
+    max_tokens: int
+    name: str
+    version: int
+    content_hash: str
+
+    @property
+    def label(self) -> str:
+        """Name and version in one word: `triage@1`."""
+        return f"{self.name}@{self.version}"

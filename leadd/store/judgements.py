@@ -1,0 +1,120 @@
+"""The journal: every answer of every stage with its provenance. Rows are added and marked, never changed or removed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from leadd.api.clock import Clock
+from leadd.store.bulk import columns, dump, pack
+from leadd.store.database import Database
+from leadd.store.joint import Joint
+from leadd.store.rows import JudgementRow, NewJudgement, StageFigures
+
+_FIELDS = tuple(field.name for field in fields(NewJudgement))
+_JSON = frozenset({"answer", "reasons"})
+_INSERT_MANY = (
+    f"INSERT INTO judgement ({', '.join(_FIELDS)}, lead_id) "  # noqa: S608 - names of our own fields
+    f"SELECT {columns(len(_FIELDS) + 1)} FROM json_each(?)"
+)
+_SELECT = f"SELECT {', '.join(_FIELDS)}, id, superseded, lead_id FROM judgement"  # noqa: S608 - names of our own fields
+
+
+class JudgementRepo:
+    """Adds to the journal and reads it."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._joint = Joint[NewJudgement](db, lambda conn, items: add_judgements_in(conn, items, clock.now_ms()))
+
+    async def add(self, judgement: NewJudgement) -> int:
+        """The id of the stored judgement. Raises sqlite3.IntegrityError for an unknown signal or ICP."""
+        now_ms = self._clock.now_ms()
+        return await self._db.write(lambda conn: add_one_in(conn, judgement, now_ms))
+
+    async def add_many(self, judgements: Sequence[NewJudgement]) -> None:
+        """Store all of them, or none."""
+        if judgements:
+            await self._joint.write(judgements)
+
+    async def find_answer(self, signal_id: int, icp_id: int, stage: str, key: str) -> JudgementRow | None:
+        """The newest answer under this key that was neither a failure nor superseded: it need not be paid for again."""
+        row = await self._db.fetch_one(
+            f"{_SELECT} WHERE signal_id = ? AND icp_id = ? AND stage = ? AND key = ? AND superseded = 0 "
+            "AND failure = '' AND decision <> 'failed' AND answer IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (signal_id, icp_id, stage, key),
+        )
+        return None if row is None else judgement_of(row)
+
+    async def for_signal(self, signal_id: int) -> list[JudgementRow]:
+        """All that was ever judged about a signal, oldest first."""
+        rows = await self._db.fetch(f"{_SELECT} WHERE signal_id = ? ORDER BY id", (signal_id,))
+        return [judgement_of(row) for row in rows]
+
+    async def figures(self, since_ms: int = 0) -> dict[str, StageFigures]:
+        """Counts, tokens and milliseconds by stage for judgements made at or after `since_ms`."""
+        rows = await self._db.fetch(
+            "SELECT stage, decision, method, cache, count(*) AS n, sum(failure <> '') AS failures, "
+            "sum(prompt_tokens) AS prompt_tokens, sum(output_tokens) AS output_tokens, sum(total_ms) AS total_ms "
+            "FROM judgement WHERE created_at_ms >= ? GROUP BY stage, decision, method, cache",
+            (since_ms,),
+        )
+        by_stage: dict[str, list[sqlite3.Row]] = {}
+        for row in rows:
+            by_stage.setdefault(row["stage"], []).append(row)
+        return {stage: _figures_of(group) for stage, group in sorted(by_stage.items())}
+
+
+def add_one_in(conn: sqlite3.Connection, judgement: NewJudgement, now_ms: int, *, lead_id: int | None = None) -> int:
+    """Inside a write: store one judgement and give its id."""
+    cursor = conn.execute(_INSERT_MANY, (pack([_values(judgement, now_ms, lead_id)]),))
+    return cursor.lastrowid or 0
+
+
+def add_judgements_in(conn: sqlite3.Connection, judgements: Sequence[NewJudgement], now_ms: int) -> None:
+    """Inside a write: store many judgements in one step."""
+    if judgements:
+        conn.execute(_INSERT_MANY, (pack(_values(judgement, now_ms, None) for judgement in judgements),))
+
+
+def judgement_of(row: sqlite3.Row) -> JudgementRow:
+    """A row of `judgement` as the repositories give it."""
+    values: dict[str, Any] = {name: row[name] for name in _FIELDS}
+    values["answer"] = None if values["answer"] is None else json.loads(values["answer"])
+    values["reasons"] = tuple(json.loads(values["reasons"]))
+    return JudgementRow(**values, id=row["id"], superseded=bool(row["superseded"]), lead_id=row["lead_id"])
+
+
+def _values(judgement: NewJudgement, now_ms: int, lead_id: int | None) -> tuple[Any, ...]:
+    values = {name: getattr(judgement, name) for name in _FIELDS}
+    values["answer"] = None if judgement.answer is None else dump(judgement.answer)
+    values["reasons"] = dump(judgement.reasons)
+    values["created_at_ms"] = judgement.created_at_ms or now_ms
+    for name in ("load_ms", "prompt_ms", "output_ms", "queue_ms", "total_ms"):
+        values[name] = values[name] if abs(values[name]) < float("inf") else 0.0
+    return (*values.values(), lead_id)
+
+
+def _figures_of(rows: Sequence[sqlite3.Row]) -> StageFigures:
+    def count_by(column: str) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for row in rows:
+            if row[column]:
+                counts[row[column]] = counts.get(row[column], 0) + row["n"]
+        return counts
+
+    return StageFigures(
+        count=sum(row["n"] for row in rows),
+        by_decision=count_by("decision"),
+        by_method=count_by("method"),
+        by_cache=count_by("cache"),
+        failures=sum(row["failures"] for row in rows),
+        model_calls=sum(row["n"] for row in rows if row["cache"] == "miss"),
+        prompt_tokens=sum(row["prompt_tokens"] for row in rows),
+        output_tokens=sum(row["output_tokens"] for row in rows),
+        total_ms=sum(row["total_ms"] for row in rows),
+    )

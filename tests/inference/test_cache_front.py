@@ -1,0 +1,174 @@
+"""The cache tiers: read through, write through, never worse off for one that is slow, broken or lying."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from inference_parts import Reader, Shelf, question, settle
+
+from leadd.api import Method
+from leadd.inference import InferenceSettings
+
+
+async def test_an_answer_is_written_to_all_tiers_and_read_from_the_first(rig):
+    first, second = Shelf("first"), Shelf("second")
+    r = rig(caches=[first, second], numbers={"cache_ttl_s": 100.0})
+    answer = await r.inference.ask(question())
+    await settle()
+    key = answer.provenance.key
+    assert first.values[key] == second.values[key]
+    assert first.ttls[key] == 100.0
+    second.calls.clear()
+    assert (await r.inference.ask(question())).provenance.cache == "hit"
+    assert second.calls == []
+
+
+async def test_a_hit_below_is_lifted_for_the_rest_of_its_time(rig):
+    first, second = Shelf("first"), Shelf("second")
+    r = rig(caches=[first, second], numbers={"cache_ttl_s": 100.0})
+    key = (await r.inference.ask(question())).provenance.key
+    await settle()
+    first.values.clear()
+    r.clock.now_s += 30
+    hit = await r.inference.ask(question())
+    assert hit.provenance.cache == "hit"
+    assert hit.provenance.digest == "digest-a"
+    assert first.ttls[key] == pytest.approx(70.0)
+    assert len(r.model.requests) == 1
+
+
+async def test_an_answer_older_than_its_time_is_none_whatever_the_tier_says(rig):
+    r = rig(numbers={"cache_ttl_s": 100.0})
+    await r.inference.ask(question())
+    r.clock.now_s += 101
+    assert (await r.inference.ask(question())).provenance.cache == "miss"
+    assert r.inference.stats().cache_dropped == 1
+
+
+async def test_a_tier_that_raises_is_a_miss_and_rests_after_three_faults(rig):
+    bad, good = Shelf("bad"), Shelf("good")
+    bad.fault = OSError("disk gone")
+    r = rig(caches=[bad, good])
+    await r.inference.ask(question())
+    assert (await r.inference.ask(question())).provenance.cache == "hit"
+    touched = len(bad.calls)
+    for number in range(10):
+        await r.inference.ask(question(f"text {number}"))
+    assert len(bad.calls) == touched, "it rests"
+    rows = await r.inference.cache_stats()
+    assert [(row["name"], row["rests"]) for row in rows] == [("bad", True), ("good", False)]
+    assert r.inference.stats().cache_faults >= 3
+    bad.fault = None
+    r.clock.now_s += 31
+    await r.inference.ask(question("after the rest"))
+    assert bad.values
+
+
+async def test_a_slow_tier_is_a_miss(rig):
+    slow, good = Shelf("slow"), Shelf("good")
+    slow.stall = asyncio.Event()
+    r = rig(caches=[slow, good], numbers={"cache_timeout_s": 0.01})
+    answer = await r.inference.ask(question())
+    assert answer.data == {"worth": "yes"}
+    assert r.inference.stats().cache_faults >= 1
+
+
+async def test_a_tier_that_is_no_tier_is_a_miss(rig):
+    odd = Shelf("odd")
+    odd.get = lambda key: b"not awaitable"  # type: ignore[assignment,method-assign,return-value]
+    r = rig(caches=[odd])
+    assert (await r.inference.ask(question())).data == {"worth": "yes"}
+
+
+GARBAGE = {
+    "no json": b"\xff\x00",
+    "empty": b"",
+    "another shape": b"[1]",
+    "null": b"null",
+    "no data": b'{"v":1,"key":"KEY","from":{"method":"model"}}',
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_a_value_that_is_none_is_dropped_and_counted(rig, name):
+    r = rig()
+    key = await r.inference.key_of(question())
+    r.caches[0].values[key] = GARBAGE[name].replace(b"KEY", key.encode())
+    answer = await r.inference.ask(question())
+    assert answer.provenance.cache == "miss"
+    assert r.inference.stats().cache_dropped == 1
+    assert (await r.inference.ask(question())).provenance.cache == "hit"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("v",), 99),
+        (("key",), "model.triage.other"),
+        (("from", "method"), "evidence"),
+        (("data",), "x"),
+        (("data", "worth"), "?"),
+    ],
+)
+async def test_a_value_changed_in_one_place_is_dropped(rig, path, value):
+    def check(data):
+        if data.get("worth") not in {"yes", "no"}:
+            raise ValueError("no such word")
+        return data
+
+    r = rig()
+    key = (await r.inference.ask(question(check=check))).provenance.key
+    kept = json.loads(r.caches[0].values[key])
+    place = kept
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    r.caches[0].values[key] = json.dumps(kept).encode()
+    assert (await r.inference.ask(question(check=check))).provenance.cache == "miss"
+    assert r.inference.stats().cache_dropped == 1
+
+
+async def test_the_check_runs_again_on_a_kept_answer(rig):
+    r = rig()
+    await r.inference.ask(question())
+    seen = []
+
+    def stricter(data):
+        seen.append(dict(data))
+        if len(seen) < 3:  # the tier's value is refused in both looks; the new answer passes
+            raise ValueError("the rules changed")
+        return data
+
+    answer = await r.inference.ask(question(check=stricter))
+    assert answer.provenance.cache == "miss"
+    assert len(r.model.requests) >= 2
+
+
+async def test_caches_can_be_switched_off(rig):
+    shelf = Shelf()
+    r = rig(caches=[shelf], settings=InferenceSettings(cache_enabled=False))
+    await r.inference.ask(question())
+    await r.inference.ask(question())
+    assert len(r.model.requests) == 2
+    assert not shelf.calls
+
+
+async def test_clear_forgets_all_tiers(rig):
+    r = rig(caches=[Shelf("a"), Shelf("b")])
+    await r.inference.ask(question())
+    await settle()
+    assert await r.inference.clear_cache() == 2
+    assert (await r.inference.ask(question())).provenance.cache == "miss"
+
+
+async def test_the_kept_value_says_what_it_is(rig):
+    r = rig(evidence=Reader())
+    answer = await r.inference.ask(question())
+    kept = json.loads(r.caches[0].values[answer.provenance.key])
+    assert kept["v"] == 1
+    assert kept["data"] == {"worth": "yes"}
+    assert kept["from"]["method"] == Method.MODEL
+    assert kept["from"]["digest"] == "digest-a"
+    assert "usage" not in kept["from"]
