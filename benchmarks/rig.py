@@ -23,6 +23,12 @@ from leadd.prompting import PromptBook, packaged_folder
 from leadd.store import Store
 
 BATCH = 500
+SLOTS = 8
+"""Questions to the model at one time; a model of 0 ms never keeps one busy."""
+
+PERFORMANCE = Settings.model_validate({"pipeline": {"in_flight": 64, "batch": 256}})
+"""The pipeline as the profile performance sets it."""
+
 LEAD_FILE = "leads.jsonl"
 
 
@@ -47,7 +53,7 @@ class Run:
 
 
 @asynccontextmanager
-async def open_core(folder: Path, model: Model, model_name: str, *, slots: int = 8) -> AsyncIterator[Core]:
+async def open_core(folder: Path, model: Model, model_name: str, settings: Settings) -> AsyncIterator[Core]:
     """A core with one ICP, the default cache tiers, and one jsonl sink, its loops running."""
     clock, log = SystemClock(), logging.getLogger("bench")
     log.setLevel(logging.ERROR)
@@ -64,23 +70,25 @@ async def open_core(folder: Path, model: Model, model_name: str, *, slots: int =
         plans = {role: RolePlan(use="bench", model=model_name, num_ctx=4096) for role in (Role.TRIAGE, Role.CLASSIFY)}
         inference = Inference(
             {"bench": model}, plans, caches,
-            settings=InferenceSettings(slots=slots, without_model="wait"), clock=clock, log=log,
+            settings=InferenceSettings(slots=SLOTS, without_model="wait"), clock=clock, log=log,
         )  # fmt: skip
         await inference.open()
         stack.push_async_callback(inference.close)
         prompts = PromptBook([packaged_folder()])
         prompts.load()
         sink = JsonlSink(JsonlConfig(path=LEAD_FILE), make_context("leads", folder))
-        core = Core(store, inference, prompts, Settings(), clock, log, sinks=[SinkSlot("leads", "jsonl", sink)])
+        core = Core(store, inference, prompts, settings, clock, log, sinks=[SinkSlot("leads", "jsonl", sink)])
         await store.icps.add(ICP)
         await core.open()
         stack.push_async_callback(core.close, 10)
         yield core
 
 
-async def run_through(folder: Path, model: Model, model_name: str, drafts: Sequence[SignalDraft], *, slots: int = 8) -> Run:
+async def run_through(
+    folder: Path, model: Model, model_name: str, drafts: Sequence[SignalDraft], settings: Settings | None = None
+) -> Run:
     """Take the drafts in, and wait until each has its outcome and each lead stands in the sink's file."""
-    async with open_core(folder, model, model_name, slots=slots) as core:
+    async with open_core(folder, model, model_name, settings or Settings()) as core:
         before = core.store.db.figures()["commits"]
         began = time.perf_counter()
         for start in range(0, len(drafts), BATCH):

@@ -143,6 +143,9 @@ class CacheStats:
 class CacheBackend(Component):
     """Keeps answers by key. Values are opaque bytes. A tier may forget at any time; it never makes a value up."""
 
+    at_once: ClassVar[bool] = False
+    """True where `get`, `put` and `delete` never wait for anything: then nobody has to watch how long they take."""
+
     @abstractmethod
     async def get(self, key: str) -> bytes | None:
         """The value, or None where it is unknown or too old."""

@@ -10,8 +10,10 @@ from leadd.api.lexical import Folded, fold
 
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
-    "twelve": 12, "fifteen": 15, "twenty": 20, "dozen": 12, "zwei": 2, "drei": 3, "vier": 4, "funf": 5, "fuenf": 5, "sechs": 6,
-    "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "elf": 11, "zwolf": 12, "zwoelf": 12, "zwanzig": 20,
+    "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19, "twenty": 20, "dozen": 12, "zwei": 2, "drei": 3, "vier": 4, "funf": 5, "fuenf": 5, "sechs": 6,
+    "sieben": 7, "acht": 8, "neun": 9, "zehn": 10, "elf": 11, "zwolf": 12, "zwoelf": 12, "dreizehn": 13, "vierzehn": 14,
+    "funfzehn": 15, "sechzehn": 16, "siebzehn": 17, "achtzehn": 18, "neunzehn": 19, "zwanzig": 20,
 }  # fmt: skip
 _WORDED = "|".join(sorted(_NUMBERS, key=len, reverse=True))
 _READ_CHARS = 20_000
@@ -55,6 +57,10 @@ _LABEL_BEFORE = re.compile(
 _TEAM_BEFORE = re.compile(
     r"\b(?:team|company|startup|agency|studio|gmbh|firma|crew)\s(?:of|von|aus|mit|with)\s(?:only |just |nur |about "
     r"|around |over |uber )?\Z"
+)
+_DEPARTMENT_BEFORE = re.compile(
+    r"(?:marketing|sales|vertriebs?|engineering|product|design|data|analytics|growth|content|support|finance|hr|people|it|dev"
+    r"|brand|entwickler|entwicklungs?|redaktions?)[\s-]?(?:team|crew|department|abteilung)\s(?:of|von|aus|mit|with)\s\Z"
 )
 _WE_BEFORE = re.compile(
     r"\b(?:we are|we're|we are now|wir sind|nous sommes|somos|siamo|a|an|our|unser|unserem|small|tiny|remote|the|now"
@@ -146,7 +152,8 @@ def _fact(number: re.Match[str], folded: str, shown: str) -> SizeFact | None:
     if end is None:
         return None
     before = folded[max(0, number.start() - 56) : number.start()]
-    if _OTHERS.search(before) or _OTHERS_AFTER.match(folded[end : end + 24]):
+    # 'Our marketing team of nine' is how big a department is, and often the company's own number follows.
+    if _DEPARTMENT_BEFORE.search(before) or _OTHERS.search(before) or _OTHERS_AFTER.match(folded[end : end + 24]):
         return None
     if number[0] == "dozen" and before.endswith(("half a ", "half ")):
         low = 6

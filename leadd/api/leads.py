@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from leadd.api.signals import Contact
@@ -53,7 +53,11 @@ class Lead:
 
     def as_dict(self) -> dict[str, Any]:
         """The lead as plain JSON values, keys in the order of the fields."""
-        return asdict(self)
+        # Not asdict, which copies every value within: this is asked several times for each delivery.
+        values = {name: getattr(self, name) for name in _LEAD_FIELDS}
+        values["contacts"] = tuple({"kind": c.kind, "value": c.value} for c in self.contacts)
+        values["signals"] = tuple(asdict(signal) for signal in self.signals)
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Lead:
@@ -63,6 +67,9 @@ class Lead:
         values["contacts"] = tuple(Contact(**c) for c in values.get("contacts", ()))
         values["signals"] = tuple(LeadSignal(**s) for s in values.get("signals", ()))
         return cls(**values)
+
+
+_LEAD_FIELDS = tuple(f.name for f in fields(Lead))
 
 
 @dataclass(frozen=True, slots=True)

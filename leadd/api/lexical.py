@@ -66,8 +66,7 @@ class KeywordSet:
         self.keywords: tuple[str, ...] = tuple(dict.fromkeys(k.strip() for k in keywords if fold(k).strip(" *-/")))
         self._by_key: dict[str, str] = {}
         self._prefixes: list[tuple[str, str]] = []
-        plain: _Trie = {}
-        scripted: _Trie = {}
+        self._stems: list[tuple[str, bool]] = []
         for keyword in sorted(self.keywords, key=len, reverse=True):
             folded = " ".join(fold(keyword).split())
             is_prefix = folded.endswith("*")
@@ -79,11 +78,8 @@ class KeywordSet:
                 self._prefixes.append((key, keyword))
             else:
                 self._by_key.setdefault(key, keyword)
-            body = _body(stem, is_prefix)
-            _grow(plain, _bounded(body, stem, r"\b", r"(?!\w)", is_prefix))
-            _grow(scripted, _bounded(body, stem, rf"(?<!{_WORD_EDGE})", rf"(?!{_WORD_EDGE})", is_prefix))
-        self._plain = re.compile(_trie_pattern(plain)) if plain else None
-        self._scripted_source = _trie_pattern(scripted)
+            self._stems.append((stem, is_prefix))
+        self._plain: re.Pattern[str] | None = None
         self._scripted: regex.Pattern[str] | None = None
 
     def __len__(self) -> int:
@@ -94,11 +90,11 @@ class KeywordSet:
 
     def find(self, text: str | Folded, *, limit: int = 1000) -> list[Match]:
         """All matches in order of their place, at most `limit`. Hand in a `Folded` where several sets read one text."""
-        if self._plain is None:
+        if not self._stems:
             return []
         read = text if isinstance(text, Folded) else Folded(text)
         folded, text = read.folded, read.text
-        pattern = self._for_scripts() if read.needs_scripts else self._plain
+        pattern = self._for_scripts() if read.needs_scripts else self._for_words()
         spans: list[tuple[int, int]] = []
         for match in pattern.finditer(folded):
             spans.append(match.span())
@@ -115,11 +111,23 @@ class KeywordSet:
         """Whether any keyword stands in the text."""
         return bool(self.find(text, limit=1))
 
+    def _for_words(self) -> re.Pattern[str]:
+        """Compiled at the first text: a daemon makes many sets as it starts, and some are never asked."""
+        if self._plain is None:
+            self._plain = re.compile(self._pattern(r"\b", r"(?!\w)"))
+        return self._plain
+
     def _for_scripts(self) -> regex.Pattern[str]:
         """Compiled at the first text that needs it: it takes half a second for a hundred keywords."""
         if self._scripted is None:
-            self._scripted = regex.compile(self._scripted_source, regex.V1)
+            self._scripted = regex.compile(self._pattern(rf"(?<!{_WORD_EDGE})", rf"(?!{_WORD_EDGE})"), regex.V1)
         return self._scripted
+
+    def _pattern(self, before: str, after: str) -> str:
+        trie: _Trie = {}
+        for stem, is_prefix in self._stems:
+            _grow(trie, _bounded(_body(stem, is_prefix), stem, before, after, is_prefix))
+        return _trie_pattern(trie)[0]
 
     def _keyword_of(self, matched: str) -> str:
         """Which keyword a matched piece of text stands for."""
@@ -151,17 +159,15 @@ def _grow(trie: _Trie, atoms: Sequence[str]) -> None:
     node[""] = {}
 
 
-def _trie_pattern(node: _Trie) -> str:
-    """The pattern of a trie; longer branches first, so that the longest keyword wins."""
-    branches = sorted(((atom, child) for atom, child in node.items() if atom), key=lambda branch: -_depth(branch[1]))
-    parts = [atom + _trie_pattern(child) for atom, child in branches]
+def _trie_pattern(node: _Trie) -> tuple[str, int]:
+    """The pattern of a trie and its depth; deeper branches first, so that the longest keyword wins."""
+    found = [(atom, *_trie_pattern(child)) for atom, child in node.items()]
+    branches = sorted((branch for branch in found if branch[0]), key=lambda branch: -branch[2])
+    parts = [atom + pattern for atom, pattern, _ in branches]
     if "" in node:
         parts.append("")
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})" if parts else ""
-
-
-def _depth(node: _Trie) -> int:
-    return 1 + max((_depth(child) for child in node.values()), default=0)
+    pattern = parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})" if parts else ""
+    return pattern, 1 + max((depth for _, _, depth in found), default=0)
 
 
 def _body(stem: str, is_prefix: bool) -> list[str]:
@@ -264,6 +270,7 @@ class Relevance:
     in_title: int = 0
 
 
+_NOTHING = Relevance(0.0, 0.0, 0.0)
 _K1 = 1.2
 _B = 0.75
 _USUAL_CHARS = 2400
@@ -286,6 +293,8 @@ def weigh(in_title: Sequence[Match], in_text: Sequence[Match], *, title_chars: i
     because it is rarer. Title and text are each squeezed into 0 to 1; `total` counts the title for more, as what it names is
     what the text is about.
     """
+    if not in_title and not in_text:
+        return _NOTHING
     title_part = _saturate(_bm25(in_title, title_chars / _USUAL_TITLE_CHARS), 1.0)
     text_part = _saturate(_bm25(in_text, text_chars / _USUAL_CHARS), 4.0)
     total = 1.0 - (1.0 - 0.85 * title_part) * (1.0 - 0.65 * text_part)

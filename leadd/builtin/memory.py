@@ -41,6 +41,7 @@ class MemoryCache(CacheBackend):
 
     name: ClassVar[str] = "memory"
     Config: ClassVar[type[ComponentConfig]] = MemoryConfig
+    at_once: ClassVar[bool] = True
     config: MemoryConfig
 
     def __init__(self, config: MemoryConfig, ctx: Context) -> None:

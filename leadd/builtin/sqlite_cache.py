@@ -7,10 +7,11 @@ that can fail is worse than none.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -20,7 +21,38 @@ from leadd.builtin.cache_file import CacheFile
 FILE_NAME = "cache.db"
 MAX_WAITING = 1000
 """Calls that may wait for the thread; on a disk that hangs, more would only pile up."""
+VISIT_JOBS = 16
+"""Jobs in one visit of the thread: the first of them waits for the last."""
 T = TypeVar("T")
+
+
+class _Ticket:
+    """A job on its way through the thread, and what came of it."""
+
+    __slots__ = ("answer", "error", "job", "loop", "result")
+
+    def __init__(self, job: Callable[[], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.job = job
+        self.loop = loop
+        self.answer: asyncio.Future[Any] = loop.create_future()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self.job()
+        except Exception as error:
+            self.error = error
+
+
+def _answer(done: list[_Ticket]) -> None:
+    for ticket in done:
+        if ticket.answer.done():
+            continue  # its asker was cancelled
+        if ticket.error is not None:
+            ticket.answer.set_exception(ticket.error)
+        else:
+            ticket.answer.set_result(ticket.result)
 
 
 class SqliteCacheConfig(ComponentConfig):
@@ -43,6 +75,7 @@ class SqliteCache(CacheBackend):
         self._file = CacheFile(ctx.data_folder / FILE_NAME, int(config.max_mb * 1024 * 1024), ctx.clock)
         self._thread: ThreadPoolExecutor | None = None
         self._waiting = 0
+        self._tickets: deque[_Ticket] = deque()
 
     async def open(self) -> None:
         if self._thread is None:
@@ -97,11 +130,28 @@ class SqliteCache(CacheBackend):
         if self._thread is None or self._waiting >= MAX_WAITING:
             return otherwise
         self._waiting += 1
+        ticket = _Ticket(lambda: self._file.attempt(job, otherwise), asyncio.get_running_loop())
+        self._tickets.append(ticket)
         try:
-            run = asyncio.get_running_loop().run_in_executor
-            return await run(self._thread, lambda: self._file.attempt(job, otherwise))
+            # A visit of the thread does all that waits, as waking it costs more than most jobs do. There are as many visits as
+            # tickets, so that none is left behind.
+            self._thread.submit(self._visit)
+            result: T = await ticket.answer
+            return result
         finally:
             self._waiting -= 1
+
+    def _visit(self) -> None:
+        """On the thread: some of what waits, answered in one call into the event loop."""
+        done: list[_Ticket] = []
+        with suppress(IndexError):
+            while len(done) < VISIT_JOBS:
+                ticket = self._tickets.popleft()
+                ticket.run()
+                done.append(ticket)
+        if done:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                done[0].loop.call_soon_threadsafe(_answer, done)
 
     def _prune(self) -> None:
         """Drop rows step by step at the back of the thread's queue, so that no caller waits for more than one step."""

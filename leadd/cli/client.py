@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -86,6 +87,22 @@ class Client:
         """Send a body in pieces as they come; the JSON answer. BodyUnreadable out of `body` passes through."""
         return self._exchange("POST", _with_query(path, query), body, {"Content-Type": content_type}, None)
 
+    def stream(self, path: str, body: Any) -> Iterator[dict[str, Any]]:
+        """The lines of a POST's NDJSON answer as they come, however long that takes. Raises as `ask` does."""
+        headers = {"Content-Type": "application/json"}
+        with self._connected(headers, None) as connection:
+            connection.request("POST", quote(path), body=json.dumps(body).encode(), headers=headers)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                _read(answer)
+            while line := answer.readline():
+                try:
+                    found = json.loads(line)
+                except ValueError:
+                    return  # cut off in the middle: the caller misses the last line
+                if isinstance(found, dict):
+                    yield found
+
     def running(self) -> bool:
         """True where a daemon answers."""
         try:
@@ -95,8 +112,7 @@ class Client:
         return True
 
     def _exchange(self, method: str, path: str, body: Any, headers: dict[str, str], timeout_s: float | None) -> Any:
-        connection = self._connection(timeout_s, headers)
-        try:
+        with self._connected(headers, timeout_s) as connection:
             try:
                 connection.request(method, path, body=body, headers=headers, encode_chunked=isinstance(body, Iterator))
             except (BrokenPipeError, ConnectionResetError):
@@ -104,6 +120,13 @@ class Client:
                 if connection.sock is None:
                     raise
             return _read(connection.getresponse())
+
+    @contextmanager
+    def _connected(self, headers: dict[str, str], timeout_s: float | None) -> Iterator[http.client.HTTPConnection]:
+        """A connection for one exchange; what breaks it is raised as NotRunning or Ended."""
+        connection = self._connection(timeout_s, headers)
+        try:
+            yield connection
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning from None
         except PermissionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,13 +15,14 @@ import click
 
 from leadd.cli.client import Client, owner_of
 from leadd.cli.exits import BAD_SETTINGS, FAILED, NOT_PERMITTED, TEMPORARY, Ended, NotRunning
-from leadd.cli.output import say
+from leadd.cli.output import say, tell
 from leadd.config.paths import NotPrivate, Paths, make_private_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 READY_LIMIT_S = 30.0
 """Where the settings cannot be read; the daemon will say why, and sooner than this."""
 POLL_S = 0.02
+ANSWER_S = 10.0
 
 
 def _options(command: F) -> F:
@@ -224,25 +226,56 @@ def _who(paths: Paths) -> str:
 
 
 def _stop(client: Client, timeout_s: float) -> bool:
-    """Ask the daemon to stop and wait until its process has let go of the lock; False where none runs."""
+    """Ask the daemon to stop and wait until its process has ended; False where none runs.
+
+    One that does not answer (a plugin may hold up its loop) is told by signal, and in the end killed: nothing that it
+    accepted is lost by that.
+    """
     try:
-        pid = client.get("/api/status")["pid"]
+        pid = client.ask("GET", "/api/status", timeout_s=ANSWER_S)["pid"]
+        client.post("/api/stop", timeout_s=ANSWER_S)
     except NotRunning:
         return False
-    try:
-        client.post("/api/stop")
     except Ended:
-        if _alive(pid) and client.running():
-            raise
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if not _alive(pid):
-            return True
+        found = _owner_pid(client.paths)
+        if found is None or not _alive(found):
+            return False
+        pid = found
+        os.kill(pid, signal.SIGTERM)
+    if _gone_within(pid, timeout_s):
+        return True
+    tell(f"the daemon (pid {pid}) has not ended after {timeout_s:.0f} s and is killed; what it accepted is safe")
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    return _gone_within(pid, ANSWER_S)
+
+
+def _gone_within(pid: int, limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(POLL_S)
-    raise Ended(f"the daemon (pid {pid}) has not ended after {timeout_s:.0f} s", hint="leadd logs shows what still runs")
+    return True
+
+
+def _owner_pid(paths: Paths) -> int | None:
+    """The pid that the lock file names, where the lock is held."""
+    from leadd.daemon.lock import DaemonLock, Locked, Owner
+
+    probe = DaemonLock(paths.lock_file)
+    try:
+        probe.acquire(Owner(os.getpid(), "", ""))
+    except Locked as error:
+        return error.owner.pid if error.owner else None
+    probe.release()
+    return None
 
 
 def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        # There os.kill(pid, 0) is Ctrl-C and not a question.
+        found = subprocess.run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], capture_output=True, text=True, check=False)
+        return str(pid) in found.stdout
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

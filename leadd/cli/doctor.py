@@ -37,7 +37,7 @@ def doctor(as_json: bool) -> None:
     """Look for problems and say what to do about each. Ends with 1 where there is one."""
     paths = Paths.from_environment()
     findings: list[Finding] = []
-    for look in (_python, _settings, _folders, _disk, _sqlite, _plugins, _daemon, _models):
+    for look in (_python, _settings, _folders, _disk, _sqlite, _plugins, _daemon, _models, _components):
         findings += _guarded(look, paths)
     if as_json:
         print_json({"findings": [asdict(f) for f in findings]})
@@ -168,3 +168,13 @@ def _models(paths: Paths) -> Iterator[Finding]:
         yield Finding(f"models {name}", "ok", f"version {server.get('version')}, {server.get('latency_ms', 0):.0f} ms")
         for problem in server.get("problems", ()):
             yield Finding(f"models {name}", "problem", str(problem))
+
+
+def _components(paths: Paths) -> Iterator[Finding]:
+    """What the components of a running daemon say of themselves; what is wrong with the daemon is told already."""
+    try:
+        items = Client(paths).get("/api/check")["items"]
+    except Ended:
+        return
+    for item in items:
+        yield Finding(f"{item['kind']} {item['name']}", "problem", str(item["problem"]))

@@ -10,7 +10,7 @@ import click
 
 from leadd.cli import names
 from leadd.cli.client import Client
-from leadd.cli.exits import Ended
+from leadd.cli.exits import Ended, NotRunning
 from leadd.cli.groups import Listing
 from leadd.cli.output import confirm, json_option, print_json, say, table
 
@@ -68,15 +68,34 @@ def add(
     if template and (file or description or hiring or pain or exclude or name):
         raise click.UsageError("--template stands alone; change what came of it with: leadd icp edit NAME")
     client = Client()
-    if template:
-        made = client.ask("POST", f"/api/icp/templates/{template}", body={})
-        say(f"added '{made['icp']['name']}' (id {made['id']})")
-        return
-    body = _read(file) if file else _said(name, description, hiring, pain, exclude)
+    body = {"template": template} if template else _read(file) if file else _said(name, description, hiring, pain, exclude)
     if name:
         body["name"] = name
-    made = client.post("/api/icp/", body)
+    try:
+        made = client.post(f"/api/icp/templates/{template}") if template else client.post("/api/icp/", body)
+    except NotRunning:
+        _leave_for_start(client, body)
+        return
     say(f"added '{made['icp']['name']}' (id {made['id']})")
+
+
+def _leave_for_start(client: Client, body: dict[str, Any]) -> None:
+    """Write the ICP where the next start takes it in, so that no signal is judged before it counts."""
+    import os
+
+    from leadd.config.paths import make_private_folder
+    from leadd.daemon.icp_files import folder_of, read_icp
+
+    try:
+        name = read_icp(body).name
+    except ValueError as error:
+        raise Ended(f"this is no ICP: {error}", hint="leadd icp add --help shows what it takes") from None
+    folder = folder_of(client.paths.config_file)
+    make_private_folder(folder)
+    fd = os.open(folder / f"{name}.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as out:
+        out.write(_yaml(body))
+    say(f"'{name}' is taken in when the daemon starts ({folder / f'{name}.yaml'})")
 
 
 @icp.command()

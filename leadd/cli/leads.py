@@ -123,7 +123,7 @@ def why(lead_id: int, as_json: bool) -> None:
     for entry in found["signals"]:
         signal = entry.get("signal", entry)
         say(f"signal {signal.get('signal_id', signal.get('id'))}: {signal['title'] or '(no title)'}")
-        show_judgements(entry["judgements"])
+        show_judgements([j for j in entry["judgements"] if j["icp_id"] == lead["icp_id"]], {})
 
 
 @leads.command()

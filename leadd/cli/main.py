@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sinks": ("sinks", "Show and test sinks."),
     "deliveries": ("deliveries", "Show deliveries, retry or drop those that gave up."),
     "plugins": ("plugins", "Show plugins and what became of each."),
+    "models": ("models", "Show the models that leadd asks, and fetch missing ones."),
     "prompts": ("prompts", "Show the prompts in force."),
     "reload-prompts": ("prompts", "Read the prompt files again; the last good ones stay where one is bad."),
     "rejudge": ("signals", "Judge signals again that no language model has seen."),

@@ -32,6 +32,12 @@ def templates(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return _starting(incomplete, _ask("/api/icp/").get("templates", []))
 
 
+def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the models that roles are given to."""
+    servers = _ask("/api/classify/metrics").get("ollama", {}).get("health", [])
+    return _starting(incomplete, [m["model"] for server in servers for m in server.get("models", ())])
+
+
 def _items(path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _ask(path).get("items", [])
     return found

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from leadd.cli.client import Client
 from leadd.cli.output import say
 
 
-def show_judgements(judgements: Sequence[dict[str, Any]]) -> None:
-    """Each judgement in one or two lines: stage, decision, what it stands on."""
+def show_judgements(judgements: Sequence[dict[str, Any]], icps: Mapping[int, str]) -> None:
+    """Each judgement in one or two lines: stage, decision, what it stands on; under its ICP's name where there are several."""
+    ids = list(dict.fromkeys(row.get("icp_id") for row in judgements))
+    for icp_id in ids:
+        if len(ids) > 1:
+            say(f"  ICP {icps.get(icp_id or 0, f'{icp_id} (deleted)')}:")
+        _show([row for row in judgements if row.get("icp_id") == icp_id])
+
+
+def icp_names(client: Client) -> dict[int, str]:
+    """The ICPs' names by id."""
+    return {item["id"]: item["icp"]["name"] for item in client.get("/api/icp/")["items"]}
+
+
+def _show(judgements: Sequence[dict[str, Any]]) -> None:
     for row in judgements:
         gone = " (superseded)" if row.get("superseded") else ""
         say(f"  {row['stage']}: {row['decision']}{_score(row)}{_asked(row)}{gone}")

@@ -37,7 +37,7 @@ def reference() -> str:
 
 
 def _lines() -> Iterator[str]:
-    root = click.Context(cli, info_name="leadd")
+    root = cli.make_context("leadd", [], resilient_parsing=True)
     for name in COMMANDS:
         command = cli.get_command(root, name)
         assert command is not None

@@ -7,7 +7,7 @@ import click
 from leadd.cli.client import Client
 from leadd.cli.groups import Listing
 from leadd.cli.output import json_option, limit_option, pages, print_json, say, table, when
-from leadd.cli.reasons import show_judgements
+from leadd.cli.reasons import icp_names, show_judgements
 
 TITLE_CHARS = 80
 OUTCOMES = ["filtered", "parked", "nurture", "warm", "red_hot", "held"]
@@ -56,7 +56,7 @@ def why(signal_id: int, as_json: bool) -> None:
     say(f"  {(signal['outcome'] or signal['state']).replace('_', ' ')} {signal['hold_reason'] or ''}".rstrip())
     if signal["waiting_for"]:
         say(f"  waits for: {signal['waiting_for']}")
-    show_judgements(found["judgements"])
+    show_judgements(found["judgements"], icp_names(Client()))
 
 
 @signals.command()

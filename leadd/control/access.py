@@ -7,6 +7,7 @@ import ipaddress
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def load_token(path: Path) -> tuple[str, str | None]:
     in it. Raises OSError where the file can be neither read nor made.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         return _make_token(path), None
     with os.fdopen(descriptor, "rb") as file:
@@ -142,9 +143,10 @@ def load_token(path: Path) -> tuple[str, str | None]:
 def _problem(state: os.stat_result, text: str) -> str | None:
     if not stat.S_ISREG(state.st_mode):
         return "was no ordinary file"
-    if state.st_uid != os.geteuid():
+    # Windows has neither owners nor modes that mean this; there the folder of the user's profile keeps others out.
+    if sys.platform != "win32" and state.st_uid != os.geteuid():
         return "belonged to another user"
-    if state.st_mode & 0o077:
+    if sys.platform != "win32" and state.st_mode & 0o077:
         return "could be read by other users of this machine"
     if len(text) < TOKEN_CHARS or not text.replace("-", "").replace("_", "").isalnum():
         return "did not hold a token"
@@ -154,11 +156,12 @@ def _problem(state: os.stat_result, text: str) -> str | None:
 def _make_token(path: Path) -> str:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags, 0o600)
     try:
         # A umask like 0777 takes bits away that the owner needs; open() alone never adds any for others.
-        os.fchmod(descriptor, 0o600)
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)
         os.write(descriptor, token.encode() + b"\n")
         os.fsync(descriptor)
     finally:

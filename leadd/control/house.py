@@ -6,7 +6,7 @@ leadd.registry.Registry that a route needs, so that a test can stand in for each
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -150,4 +150,12 @@ class House(Protocol):
 
     async def reload_prompts(self) -> Reload:
         """Read the prompt files again and swap all of them or none."""
+        ...
+
+    async def check(self) -> Sequence[Mapping[str, str]]:
+        """One {kind, name, problem} for every component that has a problem."""
+        ...
+
+    def pull_model(self, model: str) -> AsyncGenerator[tuple[str, int, int], None]:
+        """Fetch a model: (status, bytes so far, bytes in all) as it goes. Raises ModelFailure and NeedsAttention."""
         ...

@@ -17,6 +17,7 @@ from leadd.control.routes.flow import FlowRoutes
 from leadd.control.routes.icp import IcpRoutes
 from leadd.control.routes.ingest import IngestRoutes
 from leadd.control.routes.leads import LeadRoutes
+from leadd.control.routes.models import ModelRoutes
 from leadd.control.routes.signals import SignalRoutes
 from leadd.control.routes.system import SystemRoutes
 
@@ -34,6 +35,7 @@ class Table:
             IngestRoutes(house),
             FlowRoutes(house),
             EventRoutes(house),
+            ModelRoutes(house),
             system,
         )
         self.routes: tuple[Route, ...] = tuple(route for area in areas for route in area.table())

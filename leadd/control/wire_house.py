@@ -21,6 +21,7 @@ DRAFT_FIELDS = (
     "posted_at",
     "source_type",
 )
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*([/:][A-Za-z0-9._-]+)*$"
 COLUMNS = r"^[a-z_]+:[^,:]+(,[a-z_]+:[^,:]+)*$"
 
 # -- ingest --
@@ -206,6 +207,36 @@ class InstanceOut(Answer):
 class PluginList(Answer):
     items: list[PluginOut]
     instances: list[InstanceOut]
+
+
+class CheckItem(Answer):
+    """A component that has a problem: source, sink, cache or model, its name in the settings, and one sentence."""
+
+    kind: str
+    name: str
+    problem: str
+
+
+class CheckOut(Answer):
+    """What the components say of themselves; an empty list means that all is well."""
+
+    items: list[CheckItem]
+
+
+class PullIn(Asked):
+    """A model by the name that its server knows it by, such as gemma3:4b."""
+
+    model: Annotated[str, StringConstraints(pattern=MODEL_NAME, max_length=255)]
+
+
+class PullStep(Answer):
+    """One line of a download: what is done now, bytes so far and in all. The last has the status `ok` or `error`."""
+
+    status: str
+    done: int = 0
+    total: int = 0
+    error: str | None = None
+    code: str | None = Field(default=None, description="which error it is, by name")
 
 
 class PromptOut(Answer):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from leadd.api import Bucket, LeaddError, ModelFailure, Reject, Role, SignalDraft
+from leadd.api import Bucket, Clock, LeaddError, ModelFailure, Reject, Role, SignalDraft
 from leadd.core import outcomes
 from leadd.core.intake import prepare
 from leadd.core.pipeline import MODEL, Done, Pipeline
@@ -20,7 +21,7 @@ from leadd.store.rows import NewSignal
 
 SOURCE = "api"
 PERSON_PRIORITY = 10
-RECALL_ENTRIES = 10_000
+RECALL_ENTRIES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,17 @@ class Asking:
     """
 
     def __init__(
-        self, store: Store, pipeline: Pipeline, profiles: Profiles, inference: Inference, prompts: PromptBook, *, owner: str
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        profiles: Profiles,
+        inference: Inference,
+        prompts: PromptBook,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        owner: str,
+        keep_s: float,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
@@ -83,7 +94,10 @@ class Asking:
         self._inference = inference
         self._prompts = prompts
         self._owner = owner
-        self._known: OrderedDict[str, ClassifyResult] = OrderedDict()
+        self._clock = clock
+        self._log = log
+        self._keep_s = keep_s
+        self._known: OrderedDict[str, tuple[float, ClassifyResult]] = OrderedDict()
         self._basis = ""
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResult:
@@ -163,6 +177,9 @@ class Asking:
             return place, await self.classify(request)
         except LeaddError as error:
             return place, ClassifyResult("error", error=str(error))
+        except Exception:
+            self._log.exception("a text of a batch could not be classified")
+            return place, ClassifyResult("error", error="leadd failed on this text; the log has the error")
 
     async def _ask(self, row: NewSignal) -> ClassifyResult:
         signal, existed = await self._store.signals.add_leased(self._owner, row)
@@ -171,6 +188,9 @@ class Asking:
             signal = await self._store.signals.take(self._owner, signal.id) or signal
         try:
             judged = self._pipeline.judge(signal)
+            if not judged.verdicts:
+                await self._pipeline.give_back({signal.id})
+                return _held(signal.id, "every ICP is switched off")
             if not judged.kept:
                 ends = (await self._pipeline.settle_dropped([judged]))[0]
                 return result_of(Done(signal, ends))
@@ -206,17 +226,18 @@ class Asking:
             self._known.clear()
             self._basis = basis
             return None
-        known = self._known.get(name)
-        if known is None:
+        ends_s, known = self._known.get(name, (0.0, None))
+        if known is None or ends_s < self._clock.monotonic_s():
             return None
         self._known.move_to_end(name)
         self._inference.count_recall(known.method)
         return known
 
     def _remember(self, row: NewSignal, basis: str, result: ClassifyResult) -> None:
-        if basis != self._basis:
+        if basis != self._basis or self._keep_s <= 0:
             return
-        self._known[_name_of(row)] = replace(result, cached=True, created_lead=False)
+        ends_s = self._clock.monotonic_s() + self._keep_s
+        self._known[_name_of(row)] = (ends_s, replace(result, cached=True, created_lead=False))
         while len(self._known) > RECALL_ENTRIES:
             self._known.popitem(last=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 
 from leadd.api import Clock, Lead, NeedsAttention, Receipt, Reject, Retry, Sink
 from leadd.core.events import EventBus
-from leadd.store import Store
+from leadd.core.opening import OpenOnce
+from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import OutboxRow
 
 SCHEDULE_S = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -18,8 +20,9 @@ SCHEDULE_S = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 
 BATCH = 16
 DELIVER_LIMIT_S = 60.0
-LEASE_MS = 600_000
-REST_S = 60.0
+LEASE_MS = 1_800_000
+"""Longer than a batch can take with every delivery at its limit."""
+RECEIPTS_S = 0.25
 BREAKER_AFTER = 5
 """Failures in a row after which the whole sink rests: what is down for five leads is down for the sixth."""
 
@@ -61,39 +64,30 @@ class Delivery:
         self._rng = rng or random.Random()
         self.counts = SinkCounts()
         self._bugs: set[str] = set()
-        self._opened = False
+        self._owed: set[int] = set()
+        self._opening = OpenOnce(sink)
 
     async def open(self) -> None:
         """Open the sink once; after a failure the next call tries again."""
-        if self._opened:
-            return
-        try:
-            async with asyncio.timeout(DELIVER_LIMIT_S):
-                await self.sink.open()
-        except TimeoutError:
-            raise Retry(f"opening took longer than {DELIVER_LIMIT_S:.0f} s") from None
-        except (Retry, NeedsAttention):
-            await self.sink.close()
-            raise
-        self._opened = True
+        await self._opening.open()
 
     async def close(self) -> None:
         """Close what was opened."""
-        if self._opened:
-            self._opened = False
-            await self.sink.close()
+        await self._opening.close()
 
     async def turn(self) -> float | None:
         """Deliver what is due. Raises NeedsAttention or Retry where the whole sink has to rest."""
         await self.open()
+        await self._pay_back()
         rows = await self._store.outbox.lease(self._owner, self.name, BATCH, LEASE_MS)
         if not rows:
             due_ms = await self._store.outbox.next_due(self.name)
-            return REST_S if due_ms is None else min(REST_S, max(0.2, (due_ms - self._clock.now_ms()) / 1000))
+            return None if due_ms is None else max(0.2, (due_ms - self._clock.now_ms()) / 1000)
         open_rows = {r.id for r in rows}
         try:
             leads = await self._freeze(rows)
             settled: list[tuple[int, Receipt]] = []
+            written_s = self._clock.monotonic_s()
             try:
                 for row in rows:
                     lead = leads.get(row.id)
@@ -104,14 +98,34 @@ class Delivery:
                         if receipt is not None:
                             settled.append((row.id, receipt))
                     open_rows.discard(row.id)
+                    if self._clock.monotonic_s() - written_s > RECEIPTS_S:
+                        # A slow sink: receipts that wait for the end of the batch would be sent again after a kill.
+                        await self._settle(settled)
+                        settled, written_s = [], self._clock.monotonic_s()
             finally:
                 # Also on the way out of a failing batch: what arrived must not be sent again.
-                await asyncio.gather(*(self._store.outbox.delivered(i, receipt) for i, receipt in settled))
-                self.counts.delivered += len(settled)
+                await self._settle(settled)
         finally:
-            if open_rows:
-                await self._store.outbox.release(sorted(open_rows))
+            self._owed |= open_rows
+            await self._pay_back()
         return 0
+
+    async def _pay_back(self) -> None:
+        """Return leased rows untried; what cannot be written now is returned by a later turn."""
+        if self._owed:
+            owed = set(self._owed)
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.outbox.release(sorted(owed))
+                self._owed -= owed
+
+    async def _settle(self, settled: list[tuple[int, Receipt]]) -> None:
+        marks = [self._store.outbox.delivered(i, receipt) for i, receipt in settled]
+        for (row_id, _), done in zip(settled, await asyncio.gather(*marks, return_exceptions=True), strict=True):
+            if isinstance(done, BaseException):
+                # It arrived and cannot be noted: it goes out again, with the same key and bytes.
+                self._log.error("sink %s: delivery %d arrived and could not be noted: %s", self.name, row_id, done)
+                self._owed.add(row_id)
+        self.counts.delivered += len(settled)
 
     async def _freeze(self, rows: list[OutboxRow]) -> dict[int, Lead]:
         """The lead of each row, as bytes that later tries repeat; written before the first of them is sent."""
@@ -147,7 +161,7 @@ class Delivery:
         except Retry as error:
             await self._again(row, str(error), error.after_s)
             return None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._report_bug(error)
             await self._again(row, f"{type(error).__name__}: {error}", None)
             return None
@@ -155,7 +169,7 @@ class Delivery:
         self._events.publish("delivery.done", sink=self.name, lead_id=lead.id)
         return receipt or Receipt()
 
-    def _report_bug(self, error: Exception) -> None:
+    def _report_bug(self, error: BaseException) -> None:
         kind = f"{type(error).__name__}: {error}"
         if kind not in self._bugs and len(self._bugs) < 50:
             self._bugs.add(kind)

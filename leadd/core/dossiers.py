@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from leadd.api import Clock, Method, ModelFailure, Role
@@ -11,10 +12,9 @@ from leadd.core.profiles import Profiles
 from leadd.core.reading import answered_judgement
 from leadd.inference import Inference, is_outage
 from leadd.prompting import PromptBook
-from leadd.store import Store
+from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import DossierRow
 
-WAIT_S = 5.0
 RETRY_MS = 60_000
 MAX_ATTEMPTS = 3
 
@@ -44,13 +44,15 @@ class Dossiers:
         self._log = log
         self._owner = owner
         self._lease_ms = lease_ms
+        self._owed: set[int] = set()
         self.written = 0
 
     async def turn(self) -> float | None:
         """Write the dossier of the hottest lead that wants one; rest where there is none or no language model."""
         now = self._inference.availability(Role.DOSSIER)
         if not now.ok or now.method != Method.MODEL:
-            return WAIT_S
+            return None  # woken when a model comes
+        await self._pay_back()
         leased = await self._store.dossiers.lease(self._owner, limit=1, lease_ms=self._lease_ms)
         if not leased:
             due_ms = await self._store.dossiers.next_due()
@@ -61,9 +63,18 @@ class Dossiers:
         except ModelFailure as failure:
             await self._failed(work, failure)
         except BaseException:
-            await self._store.dossiers.release([work.lead_id])
+            self._owed.add(work.lead_id)
+            await self._pay_back()
             raise
         return 0
+
+    async def _pay_back(self) -> None:
+        """Return what was taken and not written; what cannot be noted now is returned by a later turn."""
+        if self._owed:
+            owed = set(self._owed)
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.dossiers.release(sorted(owed))
+                self._owed -= owed
 
     async def _write(self, work: DossierRow) -> None:
         profile = next((p for p in self._profiles.current if p.id == work.icp_id), None)

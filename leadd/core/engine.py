@@ -83,8 +83,9 @@ class Core:
         *,
         sources: Sequence[SourceSlot] = (),
         sinks: Sequence[SinkSlot] = (),
+        boot: str = "",
     ) -> None:
-        self.owner = uuid.uuid4().hex
+        self.owner = f"{boot}/{uuid.uuid4().hex}"
         self.store = store
         self.inference = inference
         self.prompts = prompts
@@ -103,7 +104,10 @@ class Core:
             store, inference, reader, twins, self.profiles, self.events, clock, log, settings,
             owner=self.owner, sinks=self.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
         )  # fmt: skip
-        self.asking = Asking(store, self.pipeline, self.profiles, inference, prompts, owner=self.owner)
+        self.asking = Asking(
+            store, self.pipeline, self.profiles, inference, prompts, clock, log, owner=self.owner,
+            keep_s=settings.cache.ttl_s if settings.cache.enabled else 0.0,
+        )  # fmt: skip
         self.dossiers = Dossiers(
             store, inference, prompts, self.profiles, self.events, clock, log,
             owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000),
@@ -146,8 +150,8 @@ class Core:
             add(f"reader:{number + 1}", self.pipeline.read_turn)
         add("pipeline", self.pipeline.turn)
         add("dossiers", self.dossiers.turn)
-        for name, work in self._source_work.items():
-            add(f"source:{name}", work.turn)
+        for work in self._source_work.values():
+            self._start_source(work)
         for name, delivery in self._deliveries.items():
             add(f"sink:{name}", delivery.turn)
 
@@ -156,17 +160,31 @@ class Core:
         for slot in sources:
             if slot.source is not None and slot.name not in self._source_work:
                 self._take_source(slot)
-                self.supervisor.add(f"source:{slot.name}", self._source_work[slot.name].turn)
+                self._start_source(self._source_work[slot.name])
         for sink in sinks:
             if sink.sink is not None and sink.name not in self._deliveries:
                 self._take_sink(sink)
                 self.supervisor.add(f"sink:{sink.name}", self._deliveries[sink.name].turn)
 
+    def _start_source(self, work: SourceWork) -> None:
+        self.supervisor.add(f"source:{work.name}", work.turn)
+        if not work.watches:
+            return
+
+        async def watch() -> float | None:
+            await work.watch_turn()
+            self.supervisor.wake(f"source:{work.name}")
+            return 0
+
+        self.supervisor.add(f"watch:{work.name}", watch, only_waits=True)
+
     async def close(self, grace_s: float) -> list[str]:
         """Stop the loops, give back what they had not begun, close sources and sinks. Names of loops that were cut off."""
         unbegun = self.pipeline.close()
-        late = await self.supervisor.close(grace_s)
-        await self.pipeline.give_back(unbegun)
+        try:
+            late = await self.supervisor.close(grace_s)
+        finally:
+            await self.pipeline.give_back(unbegun)
         self.events.close()
         for work in self._source_work.values():
             await self._close_one(work.name, work.close())
@@ -235,6 +253,7 @@ class Core:
     async def icps_changed(self) -> None:
         """Take up changed ICPs; signals judged before keep their judgements."""
         await self.profiles.load()
+        self.supervisor.wake("pipeline")
         self.events.publish("icps.changed", icps=[p.icp.name for p in self.profiles.current])
 
     async def clear_cache(self) -> int:

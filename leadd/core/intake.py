@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from leadd.api import Checkpoint, Clock, Problem, Reject, Retry, Signal, SignalDraft, Source, SourceItem
+from leadd.api import Checkpoint, Clock, Problem, Reject, Retry, SignalDraft, Source, SourceItem
 from leadd.api.places import read_location
 from leadd.core import text
 from leadd.core.contacts import find_contacts
@@ -81,28 +81,6 @@ def _region_of(location: str | None) -> str | None:
         return None
     countries = read_location(location[:MAX_FIELD_CHARS]).countries
     return next(iter(countries)) if len(countries) == 1 else None
-
-
-def as_signal(row: NewSignal) -> Signal:
-    """A row that is not stored yet, in the shape that prompts and prefilter read; its id is 0."""
-    return Signal(
-        id=0,
-        source=row.source,
-        text=row.text,
-        title=row.title,
-        content_hash=row.content_hash,
-        found_at_ms=0,
-        external_id=row.external_id,
-        url=row.url,
-        company=row.company,
-        company_website=row.company_website,
-        location=row.location,
-        author=row.author,
-        posted_at_ms=row.posted_at_ms,
-        source_type=row.source_type,
-        extra=row.extra,
-        asked_by_person=row.asked_by_person,
-    )
 
 
 def _prepare_all(
@@ -181,17 +159,17 @@ class Intake:
         newest = cursor
         started = time.monotonic()
         items = source.poll(cursor)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             while True:
                 try:
                     item = await _next(items)
                 except StopAsyncIteration:
                     break
-                except Exception as error:
-                    failure = error
+                except (Exception, SystemExit, KeyboardInterrupt) as error:
+                    failure = error  # what it had yielded is stored first
                     break
-                newest = _sort_in(item, batch, problems) or newest
+                newest = _sort_in(name, item, batch, problems) or newest
                 if len(batch) + len(problems) >= BATCH or time.monotonic() - started > BATCH_S:
                     total = await self._flush(name, batch, problems, newest, total)
                     batch, problems, started = [], [], time.monotonic()
@@ -218,15 +196,20 @@ class Intake:
         )
 
 
-def _sort_in(item: SourceItem, batch: list[SignalDraft], problems: list[Problem]) -> str | None:
+def _sort_in(source: str, item: object, batch: list[SignalDraft], problems: list[Problem]) -> str | None:
     """Put an item where it belongs; returns the position after it."""
     if isinstance(item, SignalDraft):
         batch.append(item)
-    elif isinstance(item, Problem):
+        return item.cursor
+    if isinstance(item, Problem):
         problems.append(item)
-    elif not isinstance(item, Checkpoint):
-        raise TypeError(f"a source yields SignalDraft, Checkpoint or Problem, not {type(item).__name__}")
-    return item.cursor
+        return item.cursor
+    if isinstance(item, Checkpoint):
+        return item.cursor
+    # One rubbish item must not keep the good ones around it from being stored.
+    reason = f"the source gave {type(item).__name__} where a SignalDraft, Checkpoint or Problem belongs"
+    problems.append(Problem(source, reason, hint="this is a bug of its plugin"))
+    return None
 
 
 async def _next(items: AsyncIterator[SourceItem]) -> SourceItem:

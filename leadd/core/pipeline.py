@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from leadd.api import Bucket, Clock, ModelFailure, Role
+from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
 from leadd.config.settings import Settings
 from leadd.core import outcomes, prefilter, scoring
 from leadd.core.events import EventBus
@@ -18,13 +18,15 @@ from leadd.core.profiles import Profile, Profiles
 from leadd.core.reading import Reader, Reading
 from leadd.core.twins import Twins
 from leadd.inference import Inference, is_outage
-from leadd.store import Store
+from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import SignalRow, SinkRef
 
 MODEL = "model"
 RETRY_FIRST_S = 15.0
 RETRY_MAX_S = 3600.0
 OUTAGE_PAUSE_MS = 5_000
+HOPELESS = {Failure.TOO_LONG, Failure.BAD_REQUEST}
+"""Failures that come again however often the same text is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,15 @@ class Pipeline:
         self._queue: Handoff[Judged] = Handoff(max(1, settings.pipeline.in_flight))
         self._thresholds = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
         self._tried: set[int] = set()
+        self._owed: set[int] = set()
         self._started_ms = clock.now_ms()
         self.counts = PipelineCounts()
 
     async def turn(self) -> float | None:
         """Lease a batch, settle what the prefilter drops, hand the rest to the readers. One round of the feeder."""
+        await self._pay_back()
+        if not self._profiles.current:
+            return None  # every ICP is switched off: a signal that nobody judges must not end as filtered
         can_read = self._inference.availability(Role.TRIAGE).ok and self._inference.availability(Role.CLASSIFY).ok
         signals = await self._store.signals.lease(
             self._owner,
@@ -143,10 +149,14 @@ class Pipeline:
         try:
             await self.process(item)
         except ModelFailure as failure:
-            await self._failed(item.signal, failure)
+            await self._settle_failure(item.signal, failure)
         except asyncio.CancelledError:
             await self.give_back({item.signal.id})
             raise
+        except StoreUnavailable as error:
+            # The disk is full or gone: the signal is innocent, and the loop backs off until writes succeed again.
+            self._owed.add(item.signal.id)
+            raise Retry(f"the database cannot be written: {error}") from error
         except Exception:
             # A bug in reading one signal must not take its lease along: the signal is held with the reason, the rest flows.
             self._log.exception("signal %d could not be processed", item.signal.id)
@@ -257,6 +267,13 @@ class Pipeline:
                 self._events.publish(kind, lead_id=lead.lead_id, score=lead.score, bucket=lead.bucket)
         return Done(signal, ends, tuple(made), result.company_id)
 
+    async def _settle_failure(self, signal: SignalRow, failure: ModelFailure) -> None:
+        try:
+            await self._failed(signal, failure)
+        except StoreUnavailable as error:
+            self._owed.add(signal.id)
+            raise Retry(f"the database cannot be written: {error}") from error
+
     async def _failed(self, signal: SignalRow, failure: ModelFailure) -> None:
         """Decide what a model's failure means for the signal: wait for the model, try again later, or hold."""
         self._tried.add(signal.id)
@@ -269,8 +286,9 @@ class Pipeline:
             return
         self.counts.failed += 1
         tries = signal.attempts + 1
-        if tries >= self._settings.pipeline.max_attempts:
-            await self._hold(signal.id, f"the model gave no usable answer in {tries} tries: {failure}")
+        if failure.kind in HOPELESS or tries >= self._settings.pipeline.max_attempts:
+            times = "once" if tries == 1 else f"{tries} times"
+            await self._hold(signal.id, f"the model was asked {times} and gave no usable answer: {failure}")
             return
         wait_s = min(RETRY_MAX_S, RETRY_FIRST_S * 4**signal.attempts)
         await self._store.signals.release([signal.id], due_ms=self._clock.now_ms() + int(wait_s * 1000), charge=True)
@@ -278,6 +296,7 @@ class Pipeline:
 
     async def _hold(self, signal_id: int, reason: str) -> None:
         self.counts.held += 1
+        self._tried.discard(signal_id)
         await self._store.signals.hold(signal_id, reason)
         self._events.publish("signal.held", signal_id=signal_id, reason=reason)
 
@@ -286,10 +305,20 @@ class Pipeline:
             self.counts.waiting += len(kept)
             await self._store.signals.release([j.signal.id for j in kept], waiting_for=MODEL)
 
+    async def _pay_back(self) -> None:
+        """Return what could not be returned while the database could not be written."""
+        if self._owed:
+            owed = set(self._owed)
+            await self._store.signals.release(sorted(owed))
+            self._owed -= owed
+
     async def give_back(self, ids: set[int]) -> None:
         """Return signals to the queue as they were; nothing is charged to them."""
         if ids:
             # The store finishes what it was handed: a cancelled caller never cancels a write.
             self._tried |= ids
-            await self._store.signals.release(sorted(ids))
+            try:
+                await self._store.signals.release(sorted(ids))
+            except StoreUnavailable:
+                self._owed |= ids
             self.wake()

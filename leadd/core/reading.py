@@ -161,6 +161,7 @@ def answered_judgement(signal: Signal, profile: Profile, stage: str, answer: Ans
         decision=decision,
         method=str(p.method),
         answer=answer.data,
+        reasons=REASONS[stage](answer.data, str(p.method)),
         key=p.key,
         prompt=p.prompt_label,
         prompt_hash=p.prompt_hash,
@@ -183,4 +184,9 @@ DECISIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "triage": lambda data: YES if questions.is_worth(data) else NO,
     "classify": lambda data: "match" if data.get("icp_match") else "no_match",
     "dossier": lambda data: "written",
+}
+REASONS: Mapping[str, Callable[[Mapping[str, Any], str], tuple[str, ...]]] = {
+    "triage": lambda data, method: (questions.triage_reason(data, method),),
+    "classify": lambda data, method: (str(data["reason_short"]),) if data.get("reason_short") else (),
+    "dossier": lambda data, method: (),
 }

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from leadd.api import Clock, NeedsAttention, Retry, Source
+from leadd.api import Clock, Source
 from leadd.core.intake import Intake
+from leadd.core.opening import OpenOnce
 from leadd.store import Store
 
 KEEP_POLL_TIME_FROM_S = 60.0
 """Sources polled more rarely than this remember their last poll over a restart; the others are simply polled."""
-
-OPEN_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,27 @@ class SourceWork:
         self._store = store
         self._intake = intake
         self._clock = clock
-        self._opened = False
+        self._opening = OpenOnce(source)
         self._asked = False
+        self._polled = asyncio.Event()
         self.last_poll_ms: int | None = None
         self.accepted = self.repeats = self.problems = 0
+
+    @property
+    def watches(self) -> bool:
+        """True where the source can tell by itself that a poll is worth while before it is due."""
+        return type(self.source).wake is not Source.wake
 
     def ask(self) -> None:
         """The next turn polls whether or not it is due."""
         self._asked = True
+        self._polled.clear()
+
+    async def watch_turn(self) -> None:
+        """Return when the source says that a poll is worth while; waits for the poll before to end."""
+        await self._polled.wait()
+        await self.source.wake()
+        self.ask()
 
     async def turn(self) -> float | None:
         """Poll once if it is due; returns the seconds until it is due again."""
@@ -65,29 +77,18 @@ class SourceWork:
         self.repeats += pulled.repeats
         self.problems += pulled.problems
         self.last_poll_ms = self._clock.now_ms()
+        self._polled.set()
         if self.interval_s >= KEEP_POLL_TIME_FROM_S:
             await self._store.schedule.set(f"source:{self.name}", {"last_poll_ms": self.last_poll_ms})
         return self.interval_s
 
     async def open(self) -> None:
         """Open the source once; after a failure the next call tries again."""
-        if self._opened:
-            return
-        try:
-            async with asyncio.timeout(OPEN_LIMIT_S):
-                await self.source.open()
-        except TimeoutError:
-            raise Retry(f"opening took longer than {OPEN_LIMIT_S:.0f} s") from None
-        except (Retry, NeedsAttention):
-            await self.source.close()
-            raise
-        self._opened = True
+        await self._opening.open()
 
     async def close(self) -> None:
         """Close what was opened."""
-        if self._opened:
-            self._opened = False
-            await self.source.close()
+        await self._opening.close()
 
     async def _until_due_s(self) -> float:
         if self.last_poll_ms is None and self.interval_s >= KEEP_POLL_TIME_FROM_S:

@@ -56,6 +56,7 @@ class Supervisor:
         self._loops: dict[str, Loop] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
         self.on_state: Callable[[Loop], None] = lambda loop: None
 
     @property
@@ -125,12 +126,24 @@ class Supervisor:
             if task not in working:
                 task.cancel()
         late: set[asyncio.Task[None]] = set()
-        if working:
-            _, late = await asyncio.wait(working, timeout=grace_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        try:
+            deadline_s = asyncio.get_running_loop().time() + grace_s
+            late = set(working)
+            while late and not hurried.done() and (left_s := deadline_s - asyncio.get_running_loop().time()) > 0:
+                await asyncio.wait({*late, hurried}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                late = {task for task in late if not task.done()}
+        finally:
+            # Also where this call is cancelled itself: a loop that lives on would work with what is closed next.
+            hurried.cancel()
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks.values(), hurried, return_exceptions=True)
         return sorted(task.get_name() for task in late)
+
+    def hurry(self) -> None:
+        """End the grace time of a `close` that is under way or comes: loops are cancelled at once."""
+        self._hurry.set()
 
     async def _run(self, loop: Loop) -> None:
         while not self.stopping:
@@ -152,6 +165,9 @@ class Supervisor:
                 pause_s = 0.0
             except Exception as error:
                 pause_s = self._back_off(loop, error)
+            except (SystemExit, KeyboardInterrupt) as error:
+                # A plugin that calls sys.exit() must not end the daemon; out of a task these two would.
+                pause_s = self._back_off(loop, RuntimeError(f"it raised {type(error).__name__}({error})"))
             else:
                 loop.turns += 1
                 if loop.state == "retrying":

@@ -8,7 +8,8 @@ import datetime as dt
 import logging
 import os
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from leadd import __version__
@@ -19,11 +20,15 @@ from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
 from leadd.control.server import ControlServer
 from leadd.core.engine import MODEL_SEEN, Core
+from leadd.daemon.boot import boot_name
 from leadd.daemon.components import EVIDENCE, Components
+from leadd.daemon.icp_files import folder_of, take_in
 from leadd.daemon.lock import DaemonLock, Owner
 from leadd.daemon.network import LentHttp
 from leadd.daemon.notify import notify
 from leadd.daemon.state import report
+from leadd.daemon.upkeep import check_all, pull
+from leadd.daemon.watchdog import Watchdog
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, Reload, packaged_folder
 from leadd.registry import PluginState, Registry
@@ -44,6 +49,7 @@ class Daemon:
     prompts: PromptBook
     core: Core
     control: ControlServer
+    _parts: Components
 
     def __init__(self, loaded: Loaded, paths: Paths, *, clock: Clock | None = None, log: logging.Logger | None = None) -> None:
         self.loaded = loaded
@@ -54,9 +60,11 @@ class Daemon:
         self.ready = asyncio.Event()
         self.state = "starting"
         self.prompt_report: Reload | None = None
+        self.icp_problems: list[str] = []
         self._stop = asyncio.Event()
         self._stop_reason = ""
         self._stack = AsyncExitStack()
+        self._grace_s = loaded.settings.daemon.grace_s
 
     @property
     def settings(self) -> Settings:
@@ -71,7 +79,8 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve until `stop` or a signal, stop. Raises Locked, StoreError and what else makes a start impossible."""
         async with self._stack:
-            await self._start()
+            if not await self._start_unless_stopped():
+                return
             self.state = "running"
             self.ready.set()
             notify("READY=1")
@@ -83,6 +92,29 @@ class Daemon:
         self.state = "stopped"
         self.log.info("stopped")
 
+    async def _start_unless_stopped(self) -> bool:
+        """Start; False where a stop came first, however long a component takes to open."""
+        starting = asyncio.ensure_future(self._start())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                return True
+            self.state = "stopping"
+            return False
+        finally:
+            for task in (starting, stopped):
+                task.cancel()
+            await asyncio.gather(starting, stopped, return_exceptions=True)
+
+    def hurry(self) -> None:
+        """Stop without waiting for work in hand; it goes back to the queue all the same."""
+        self.stop("asked twice")
+        self._grace_s = 0.0
+        if hasattr(self, "core"):
+            self.core.supervisor.hurry()
+
     def stop(self, reason: str) -> None:
         """Begin to stop; returns at once. A second call changes nothing."""
         if not self._stop.is_set():
@@ -93,6 +125,9 @@ class Daemon:
         lock = DaemonLock(self.paths.lock_file)
         lock.acquire(Owner(os.getpid(), __version__, self.started_at, str(self.paths.socket_file)))
         self._stack.callback(lock.release)
+        watchdog = Watchdog(self.log)
+        watchdog.open()
+        self._stack.callback(watchdog.close)
         make_private_folder(self.paths.data_folder)
         self.store = await Store.open(
             self.paths.data_folder, clock=self.clock, readers=self.settings.store.readers, file=self.paths.database_file
@@ -102,20 +137,21 @@ class Daemon:
         await http.open()
         self._stack.push_async_callback(http.close)
         self.registry = await self._load_plugins()
-        parts = Components(self.loaded, self.paths, self.registry, http, self.clock, self.log)
+        parts = self._parts = Components(self.loaded, self.paths, self.registry, http, self.clock, self.log)
         await self._start_inference(parts)
         self._load_prompts()
         self.core = Core(
             self.store, self.inference, self.prompts, self.settings, self.clock, self.log,
-            sources=parts.sources(), sinks=parts.sinks(),
+            sources=parts.sources(), sinks=parts.sinks(), boot=boot_name(),
         )  # fmt: skip
+        self.icp_problems = await take_in(self.store, folder_of(self.paths.config_file))
         await self.core.open()
         self._stack.push_async_callback(self._close_core)
         if any(record.state is PluginState.LOADING for record in self.registry.records):
             self.core.supervisor.add("plugins", lambda: self._take_late_plugins(parts), only_waits=True)
         self.control = ControlServer(self)
+        self._stack.push_async_callback(self.control.close)  # before it opens: what opened half-way is closed as well
         await self.control.open()
-        self._stack.push_async_callback(self.control.close)
 
     async def _load_plugins(self) -> Registry:
         plugins = self.settings.plugins
@@ -233,10 +269,27 @@ class Daemon:
         """Forget every kept answer; how many there were."""
         return await self.core.clear_cache()
 
+    async def check(self) -> list[dict[str, str]]:
+        """Ask every source, sink, cache and model whether all is well: one {kind, name, problem} for each that is not."""
+        return await check_all(self._parts.made)
+
+    async def pull_model(self, model: str) -> AsyncGenerator[tuple[str, int, int], None]:
+        """Fetch a model on the server of its role, else of triage: (status, bytes so far, bytes in all) as it goes.
+
+        Then every server is looked at again, so that what waits for the model goes on. Raises ModelFailure, NeedsAttention.
+        """
+        m = self.settings.models
+        use = next((entry.use for entry in (m.triage, m.classify, m.dossier, m.embed) if entry.model == model), m.triage.use)
+        server = self._parts.made.get(f"model:{use}")
+        async with aclosing(pull(server if isinstance(server, Model) else None, use, model)) as steps:
+            async for step in steps:
+                yield step
+        await self.inference.look_again()
+
     async def _close_core(self) -> None:
-        late = await self.core.close(self.settings.daemon.grace_s)
+        late = await self.core.close(self._grace_s)
         if late:
-            self.log.warning("cut off after %.0f s: %s", self.settings.daemon.grace_s, ", ".join(late))
+            self.log.warning("cut off after %.0f s: %s", self._grace_s, ", ".join(late))
 
     async def status(self) -> dict[str, Any]:
         """How the daemon is: state, reasons (what is degraded), notes, pid, version, started_at, listening, counts."""
@@ -256,12 +309,14 @@ def _plan(entry: RoleModel) -> RolePlan:
 async def serve(daemon: Daemon) -> None:
     """Run a daemon under the process's signals: the first SIGTERM or SIGINT stops it in its grace time, a second at once."""
     loop = asyncio.get_running_loop()
-    running = asyncio.current_task()
+    asked = [0]
 
     def on_signal(name: str) -> None:
-        if daemon.state == "stopping" and running is not None:
-            running.cancel()
-        daemon.stop(name)
+        asked[0] += 1
+        if asked[0] == 1:
+            daemon.stop(name)
+        else:
+            daemon.hurry()
 
     for sig in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from leadd.api import CacheBackend, Clock, ComponentConfig, Context, Http, Model, SecretRef, Sink, Source
+from leadd.api import CacheBackend, Clock, Component, ComponentConfig, Context, Http, Model, SecretRef, Sink, Source
 from leadd.config.loading import Loaded
 from leadd.config.paths import Paths, make_private_folder
 from leadd.config.secrets import resolve_secret
@@ -28,7 +28,8 @@ class Components:
         self._http = http
         self._clock = clock
         self._log = log
-        self._made: set[str] = set()
+        self.made: dict[str, Component] = {}
+        """Every component that could be made, by 'kind:name'."""
 
     def caches(self) -> list[CacheBackend]:
         """The tiers in the order in which they are asked."""
@@ -74,7 +75,7 @@ class Components:
         """Every source that is switched on; with `missing_only` those that could not be made before."""
         slots = []
         for name, entry in self._loaded.settings.all_sources().items():
-            if not entry.enabled or (missing_only and f"source:{name}" in self._made):
+            if not entry.enabled or (missing_only and f"source:{name}" in self.made):
                 continue
             made, reason = self._try("source", name, entry.use, entry.options)
             source = made if isinstance(made, Source) else None
@@ -86,7 +87,7 @@ class Components:
         """Every sink that is switched on; with `missing_only` those that could not be made before."""
         slots = []
         for name, entry in self._loaded.settings.sinks.items():
-            if not entry.enabled or (missing_only and f"sink:{name}" in self._made):
+            if not entry.enabled or (missing_only and f"sink:{name}" in self.made):
                 continue
             made, reason = self._try("sink", name, entry.use, entry.options)
             sink = made if isinstance(made, Sink) else None
@@ -106,7 +107,7 @@ class Components:
     ) -> tuple[object | None, str]:
         try:
             made = self._registry.create(kind, use, options, self._context_for(name, folder), name=name)
-            self._made.add(f"{kind}:{name}")
+            self.made[f"{kind}:{name}"] = made
             return made, ""
         except ComponentError as error:
             self._log.error("%s '%s' is out of service: %s", kind, name, error)

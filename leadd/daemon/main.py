@@ -10,6 +10,7 @@ from pathlib import Path
 from leadd.config.loading import load
 from leadd.config.paths import NotPrivate, Paths
 from leadd.config.problems import SettingsError
+from leadd.control.listening import ListenError, SocketTaken
 from leadd.daemon.app import Daemon, serve
 from leadd.daemon.lock import Locked
 from leadd.daemon.logs import close_logs, open_logs
@@ -42,12 +43,13 @@ def run_daemon(
         return _end(error, TEMPORARY)
     except StoreTooNew as error:
         return _end(error, BAD_SETTINGS)
+    except ListenError as error:
+        # Without any door nobody could use or stop it: this is what else ends a start.
+        return _end(error, TEMPORARY if isinstance(error, SocketTaken) else FAILED)
     except (PermissionError, NotPrivate) as error:
         return _end(error, NOT_PERMITTED)
     except (StoreError, OSError) as error:
         return _end(error, FAILED)
-    except asyncio.CancelledError:
-        return FAILED  # a second signal: everything was dropped at once, and the next start takes it up
     finally:
         close_logs()
     return DONE

@@ -11,6 +11,7 @@ from leadd.api import Method, Role
 if TYPE_CHECKING:
     from leadd.daemon.app import Daemon
 
+UNFIT = ("failed_import", "failed_contract", "failed_config", "loading")
 WORST_FIRST = ("failed_config", "paused", "suspended", "retrying")
 
 
@@ -20,6 +21,11 @@ async def report(daemon: Daemon) -> dict[str, Any]:
     reasons += list(daemon.control.degraded)
     if daemon.prompt_report is not None:
         reasons += [f"prompt not used: {p}" for p in daemon.prompt_report.problems]
+    if daemon.store.db.failing:
+        reasons.insert(0, f"the database cannot be written: {daemon.store.db.failing} (make room on the disk)")
+    if not daemon.core.profiles.current:
+        reasons.append("every ICP is switched off: nothing is judged (leadd icp edit)")
+    reasons += [f"ICP not taken in: {problem}" for problem in daemon.icp_problems]
     counts = await daemon.store.signals.counts()
     if counts.waiting_for_model:
         reasons.append(f"{counts.waiting_for_model} signals wait for the model")
@@ -53,7 +59,8 @@ def _model_reasons(daemon: Daemon) -> list[str]:
     for role in (Role.TRIAGE, Role.CLASSIFY):
         now = daemon.inference.availability(role)
         if now.method == Method.EVIDENCE:
-            found.append(f"no language model: signals are judged by the evidence in their own text ({now.reason})")
+            why = now.reason.removeprefix("no language model: ")
+            found.append(f"no language model: signals are judged by the evidence in their own text ({why})")
         elif not now.ok:
             found.append(f"{role.value} waits for its model: {now.reason}")
     dossier = daemon.inference.availability(Role.DOSSIER)

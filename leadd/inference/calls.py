@@ -174,7 +174,7 @@ class Caller:
                 raise
             except TimeoutError:
                 raise ModelFailure(Failure.TIMEOUT_TOTAL, f"no answer within {total_s:g} s") from None
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 # A bug of the model plugin. Charged to the text, or a text that triggers it would be tried for ever.
                 self._log.exception("model plugin %s failed at %s", seat.endpoint.model.name, seat.role)
                 raise ModelFailure(Failure.CRASHED, f"the model plugin failed: {error!r}") from None

@@ -111,7 +111,7 @@ class Endpoint:
             return Health(False, f"no answer to a health check within {self._settings.health_timeout_s:g} s")
         except ModelFailure as failure:
             return Health(False, failure.message)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._log.warning("model server %s: health check failed: %r", self.name, error)
             return Health(False, f"the health check failed: {error!r}")
 
@@ -145,7 +145,7 @@ class Endpoint:
             if listed and failure.kind is Failure.MISSING_MODEL:
                 return listed
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._log.warning("model server %s: digest of %s failed: %r", self.name, model, error)
             raise ModelFailure(Failure.MISSING_MODEL, f"no digest: {error!r}", model=model) from None
         return listed if listed and said == model else said
@@ -257,7 +257,7 @@ class Endpoint:
                 failure = ModelFailure(Failure.LOAD_STALLED, f"not loaded after {self._settings.load_s:g} s", model=state.name)
             except ModelFailure as error:
                 failure = _as_outage(error, state.name)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._log.exception("model server %s: loading %s failed", self.name, state.name)
                 failure = ModelFailure(Failure.LOADING_FAILED, f"the load failed: {error!r}", model=state.name)
             else:

@@ -179,6 +179,11 @@ class Inference:
         """
         return await self._watch.turn(self._seating)
 
+    async def look_again(self) -> None:
+        """Ask every server now how it is, before its time: a person has just changed something there."""
+        await asyncio.gather(*(endpoint.probe() for endpoint in self._seating.servers))
+        self.on_hurry()
+
     def stats(self) -> InferenceStats:
         """All figures since the start."""
         endpoints = self._seating.endpoints

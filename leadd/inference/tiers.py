@@ -51,9 +51,12 @@ class _Tier:
     async def run(self, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result, or None where the tier raised or was too slow."""
         try:
-            async with asyncio.timeout(self._limit_s):
+            if self.backend.at_once:
                 result = await work()
-        except Exception as error:
+            else:
+                async with asyncio.timeout(self._limit_s):
+                    result = await work()
+        except (Exception, SystemExit) as error:
             self.faults += 1
             self.in_a_row += 1
             if self.in_a_row == FAULTS_BEFORE_REST:
@@ -94,12 +97,16 @@ class Tiers:
         """The kept answer, or None. A hit in a lower tier is written to those above it, for the rest of its time."""
         return await self._get(self._reach(method), key, method, check)
 
+    async def get_rest(self, key: str, method: Method, check: Check) -> Kept | None:
+        """The same where `get_first` has just found nothing: the first tier is not asked again."""
+        return await self._get(self._reach(method), key, method, check, first=1)
+
     async def get_first(self, key: str, method: Method, check: Check) -> Kept | None:
         """The kept answer where the first tier has it."""
         return await self._get(self._tiers[:1], key, method, check)
 
-    async def _get(self, tiers: Sequence[_Tier], key: str, method: Method, check: Check) -> Kept | None:
-        for number, tier in enumerate(tiers):
+    async def _get(self, tiers: Sequence[_Tier], key: str, method: Method, check: Check, *, first: int = 0) -> Kept | None:
+        for number, tier in enumerate(tiers[first:], first):
             if tier.rests:
                 continue
             raw = await tier.run("get", partial(tier.backend.get, key))

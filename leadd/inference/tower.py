@@ -116,7 +116,7 @@ class Tower:
     async def _fly(self, flight: Flight, seat: Seat, request: ModelRequest) -> None:
         question, key = flight.question, flight.key
         try:
-            kept = await self._tiers.get(key, seat.method, question.check)
+            kept = await self._tiers.get_rest(key, seat.method, question.check)
             if kept is not None:
                 answer = Answer(kept.data, kept_provenance(kept, key, question.prompt_label))
                 flight.land(Landing(answer, to_text(kept.data)))

@@ -37,8 +37,8 @@ class DossierRepo:
         def lease(conn: sqlite3.Connection) -> list[DossierRow]:
             conn.execute(
                 "UPDATE dossier SET state = 'wanted', lease_owner = NULL, leased_until_ms = NULL "
-                "WHERE state = 'leased' AND leased_until_ms <= ?",
-                (now_ms,),
+                "WHERE state = 'leased' AND leased_until_ms <= ? AND lease_owner IS NOT ?",
+                (now_ms, owner),
             )
             ids = fetch(
                 conn,
@@ -155,9 +155,8 @@ class DossierRepo:
     async def next_due(self) -> int | None:
         """When `lease` next has something to give; None where no dossier waits."""
         row = await self._db.fetch_one(
-            "SELECT min(at_ms) FROM (SELECT min(d.due_ms) AS at_ms FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id "
-            "WHERE d.state = 'wanted' AND l.deleted_at_ms IS NULL "
-            "UNION ALL SELECT min(leased_until_ms) FROM dossier WHERE state = 'leased')"
+            "SELECT min(d.due_ms) FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id "
+            "WHERE d.state = 'wanted' AND l.deleted_at_ms IS NULL"
         )
         return None if row is None else row[0]
 

@@ -31,9 +31,8 @@ _CHOOSE = (
     f"WHERE {_OPEN} AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3)"
 )
 _NEXT_DUE = (
-    "SELECT min(at_ms) FROM (SELECT * FROM (SELECT due_ms AS at_ms FROM outbox AS o INDEXED BY outbox_due "  # noqa: S608
-    f"WHERE {_OPEN} ORDER BY due_ms, id LIMIT 1) "
-    "UNION ALL SELECT min(leased_until_ms) FROM outbox WHERE state = 'leased' AND sink = ?1)"
+    "SELECT due_ms AS at_ms FROM outbox AS o INDEXED BY outbox_due "  # noqa: S608 - our constants
+    f"WHERE {_OPEN} ORDER BY due_ms, id LIMIT 1"
 )
 _FREE = "lease_owner = NULL, leased_until_ms = NULL"
 CRASH_LIMIT = 10
@@ -69,8 +68,10 @@ class OutboxRepo:
 
         def lease(conn: sqlite3.Connection) -> builtins.list[OutboxRow]:
             conn.execute(
-                f"UPDATE outbox SET state = 'pending', {_FREE} WHERE state = 'leased' AND leased_until_ms <= ?",  # noqa: S608
-                (now_ms,),
+                # Never the caller's own: a lease that a night of sleep outlived is still being delivered.
+                f"UPDATE outbox SET state = 'pending', {_FREE} "  # noqa: S608
+                "WHERE state = 'leased' AND leased_until_ms <= ? AND lease_owner IS NOT ?",
+                (now_ms, owner),
             )
             ids = fetch(conn, _CHOOSE, (sink, now_ms, limit))
             if not ids:

@@ -14,8 +14,9 @@ CRASH_REASON = f"crashed the worker {CRASH_LIMIT} times"
 # Partial indices are named outright: the planner, which knows no figures, would rather walk all rows of a state.
 _FREE_EXPIRED = (
     "UPDATE signal INDEXED BY signal_leased SET state = 'new', lease_owner = NULL, leased_until_ms = NULL "
-    "WHERE state = 'leased' AND leased_until_ms <= ?"
+    "WHERE state = 'leased' AND leased_until_ms <= ? AND lease_owner IS NOT ?"
 )
+# Never the caller's own: after a night of sleep its leases are long over by the wall clock, and its readers still at work.
 _READY = "signal INDEXED BY signal_ready WHERE state = 'new' AND waiting_for IS NULL AND crashes < 2"
 _WAITING = "signal INDEXED BY signal_waiting WHERE state = 'new' AND waiting_for IS NOT NULL AND crashes < 2"
 _SUSPECT = (
@@ -44,19 +45,22 @@ NEXT_DUE = (
     f"UNION ALL SELECT min(due_ms) FROM {_READY} AND asked_by_person = 0 "
     f"UNION ALL SELECT min(due_ms) FROM {_WAITING} AND asked_by_person = 1 AND ?3 "
     f"UNION ALL SELECT min(due_ms) FROM {_WAITING} AND asked_by_person = 0 AND ?3 "
-    f"UNION ALL SELECT min(due_ms) FROM {_SUSPECT} "
-    "UNION ALL SELECT min(leased_until_ms) FROM signal INDEXED BY signal_leased WHERE state = 'leased')"
+    f"UNION ALL SELECT min(due_ms) FROM {_SUSPECT})"
 )
 RELEASE = (
     "UPDATE signal SET state = 'new', lease_owner = NULL, leased_until_ms = NULL, due_ms = coalesce(?1, due_ms), "
     "waiting_for = ?2, attempts = attempts + ?3 WHERE state = 'leased' AND id IN (SELECT value FROM json_each(?4))"
 )
+_SAME_BOOT = "(substr(lease_owner, 1, instr(lease_owner, '/')) = substr(?1, 1, instr(?1, '/')))"
 RELEASE_STALE = (
-    "UPDATE signal SET lease_owner = NULL, leased_until_ms = NULL, crashes = crashes + 1, "  # noqa: S608 - our constants
-    f"state = iif(crashes + 1 >= {CRASH_LIMIT}, 'held', 'new'), outcome = iif(crashes + 1 >= {CRASH_LIMIT}, 'held', NULL), "
-    f"hold_reason = iif(crashes + 1 >= {CRASH_LIMIT}, '{CRASH_REASON}', NULL) "
+    "UPDATE signal SET lease_owner = NULL, leased_until_ms = NULL, "  # noqa: S608 - our constants
+    f"crashes = crashes + {_SAME_BOOT}, state = iif(crashes + {_SAME_BOOT} >= {CRASH_LIMIT}, 'held', 'new'), "
+    f"outcome = iif(crashes + {_SAME_BOOT} >= {CRASH_LIMIT}, 'held', NULL), "
+    f"hold_reason = iif(crashes + {_SAME_BOOT} >= {CRASH_LIMIT}, '{CRASH_REASON}', NULL) "
     "WHERE state = 'leased' AND lease_owner IS NOT ?1"
 )
+"""Owners are named `boot/run`. Where the machine itself was started anew, the power went or it was shut down: no row of
+that time is to blame, and no crash is counted."""
 FINISH = (
     "UPDATE signal SET state = 'done', outcome = item.outcome, method = item.method, hold_reason = NULL, "
     "waiting_for = NULL, lease_owner = NULL, leased_until_ms = NULL FROM "
@@ -101,7 +105,7 @@ def mark_leased_in(conn: sqlite3.Connection, owner: str, ids: list[int], until_m
 
 def lease_in(conn: sqlite3.Connection, owner: str, *, limit: int, now_ms: int, lease_ms: int, waiting: bool) -> list[SignalRow]:
     """Choose, mark and read up to `limit` due rows."""
-    conn.execute(_FREE_EXPIRED, (now_ms,))
+    conn.execute(_FREE_EXPIRED, (now_ms, owner))
     parameters = (now_ms, limit, int(waiting))
     ids = fetch(conn, _CHOOSE_ANY if waiting else _CHOOSE_READY, parameters)
     if not ids:

@@ -95,8 +95,8 @@ class SignalRepo:
     ) -> builtins.list[SignalRow]:
         """Up to `limit` due signals, now leased to `owner`: those a person asked for first, then by due time and id.
 
-        Leases that ran out count as free again. Of signals that were leased in two crashes one at a time is given out, so
-        that a third crash convicts that one and not its neighbours.
+        Leases of other owners that ran out count as free again. Of signals that were leased in two crashes one at a time is
+        given out, so that a third crash convicts that one and not its neighbours.
         """
         now_ms = self._clock.now_ms()
         waiting = not exclude_waiting_for_model
@@ -105,7 +105,7 @@ class SignalRepo:
         )
 
     async def next_due(self, *, exclude_waiting_for_model: bool = False) -> int | None:
-        """The earliest time at which `lease` has something to give (or a lease runs out); None where nothing waits."""
+        """The earliest time at which `lease` has something to give; None where nothing waits."""
         row = await self._db.fetch_one(queue.NEXT_DUE, (0, 0, int(not exclude_waiting_for_model)))
         return None if row is None else row[0]
 

@@ -589,3 +589,17 @@ async def test_any_texts_come_back_from_jsonl_and_csv(make: Make, inbox: Path, t
     assert not problems
     kept = [t for t in safe if t.strip()]
     assert sorted(d.text for d in drafts) == sorted(kept + kept)
+
+
+async def test_a_writer_who_pauses_within_a_row_loses_nothing(make: Make, inbox: Path, clock: ManualClock) -> None:
+    file = inbox / "grow.jsonl"
+    file.write_text(rows("one") + '{"id": "two", "te')
+    source = make(settle_s=0)
+    drafts, problems, cursor = await pull(source)
+    assert len(drafts) == 1
+    assert [p.place for p in problems] == ["grow.jsonl:2"]
+    with file.open("a") as out:
+        out.write('xt": "the second row"}\n')
+    drafts, problems, cursor = await pull(source, cursor)
+    assert [d.text for d in drafts] == ["the second row"]
+    assert problems == []

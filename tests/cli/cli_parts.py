@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -13,11 +14,17 @@ import termios
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pytest
 from daemon_parts import Home
+
+from leadd.cli.main import main
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jclear\u202egnirts\nlead 1: forged, 100 of 100\r\x9b31m"
 """What an author could put into a title to drive a terminal or to forge a line."""
+
+OWN_PROCESS = {"start", "restart", "run", "demo"}
 
 
 @dataclass
@@ -43,11 +50,25 @@ class Cli(Home):
     """A home with the command line on it."""
 
     def run(self, *args: str, given: str | bytes = b"", cwd: Path | None = None, **environ: str) -> Done:
-        """Run `leadd ARGS` in a process of its own; standard input is no terminal."""
+        """Run `leadd ARGS`; standard input is no terminal. What starts a daemon, reads input or is given an environment
+        gets a process of its own; the others are called here, which is twenty times as quick."""
+        if args[0] in OWN_PROCESS or given or cwd or environ:
+            return self._in_a_process(args, given.encode() if isinstance(given, str) else given, cwd, environ)
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        with (
+            mock.patch.dict(os.environ, self.environ, clear=True),
+            mock.patch.multiple(sys, argv=["leadd", *args], stdin=io.TextIOWrapper(io.BytesIO()), stdout=out, stderr=err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, *(_text(stream) for stream in (out, err)))
+
+    def _in_a_process(self, args: tuple[str, ...], given: bytes, cwd: Path | None, environ: dict[str, str]) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "leadd", *args],
             env=self.environ | environ,
-            input=given.encode() if isinstance(given, str) else given,
+            input=given,
             capture_output=True,
             timeout=60,
             check=False,
@@ -71,3 +92,10 @@ class Cli(Home):
             pass  # Linux ends a terminal whose other side is gone with EIO
         os.close(terminal)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode()
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    raw = stream.detach()
+    assert isinstance(raw, io.BytesIO)
+    return raw.getvalue().decode()

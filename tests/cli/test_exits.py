@@ -27,7 +27,6 @@ NEED_A_DAEMON = (
     "rejudge",
     "icp list",
     "icp show x",
-    "icp add --template recruiter",
     "sources list",
     "sources poll x",
     "sinks list",
@@ -170,3 +169,9 @@ def test_config_commands(here: Here, tmp_path: Path) -> None:
         assert bad.code == 78
         assert "leadd.yaml:2" in bad.err
         assert "score_threshold" in bad.err
+
+
+def test_a_groups_name_alone_lists(running: Cli) -> None:
+    for noun in ("leads", "signals", "icp", "sources", "sinks", "plugins", "prompts"):
+        assert running.run(noun, "--json").data == running.run(noun, "list", "--json").data
+    assert "Usage: leadd leads" in running.run("leads", "--help").out

@@ -43,7 +43,7 @@ def test_packed_files_and_standard_input(running: Cli, tmp_path: Path) -> None:
     assert "4 accepted" in running.run("ingest", str(packed)).out
     given = running.run("ingest", "-", given=lines(2))
     assert given.out == "-: 2 accepted, 0 known already, 0 refused\n"
-    assert running.run("ingest", "-").out == "-: 0 accepted, 0 known already, 0 refused\n"
+    assert running.run("ingest", "-", cwd=tmp_path).out == "-: 0 accepted, 0 known already, 0 refused\n"
 
 
 def test_csv_with_named_columns(running: Cli, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ Make = Callable[..., Cli]
 
 
 def lead_named(home: Cli, name: str) -> int:
-    found: int = next(i["id"] for i in home.run("leads", "list", "--all", "--json").data["items"] if i["name"].startswith(name))
+    found: int = next(
+        i["id"] for i in home.run("leads", "list", "--all", "-n", "9999", "--json").data["items"] if i["name"].startswith(name)
+    )
     return found
 
 
@@ -32,7 +34,7 @@ def test_a_lead_is_shown_with_its_reasons(running: Cli) -> None:
     why = running.run("leads", "why", lead).out
     for part in ("prefilter: keep", "threshold 20", "triage: yes [evidence", "triage@1", "classify: match", "score: "):
         assert part in why, part
-    rows = {row[0]: row for row in running.run("leads", "list", "--all").rows}
+    rows = {row[0]: row for row in running.run("leads", "list", "--all", "-n", "9999").rows}
     assert rows[lead][6].startswith("[evidence] The title says"), "who judged stands in front, once"
     assert running.run("leads", "show", "99999").code == 1
 

@@ -41,17 +41,19 @@ def test_plain_words_stay() -> None:
 
 
 COMMANDS = (
-    "leads list --all",
+    "leads list --all -n 9999",
     "leads show {lead}",
     "leads why {lead}",
-    "signals list",
+    "signals list -n 9999",
     "signals why {signal}",
     "leads export --format csv",
 )
 
 
 def hostile_ids(home: Cli) -> dict[str, int]:
-    lead = next(i for i in home.run("leads", "list", "--all", "--json").data["items"] if i["name"] == "Sneaky Ltd")
+    lead = next(
+        i for i in home.run("leads", "list", "--all", "-n", "9999", "--json").data["items"] if i["name"] == "Sneaky Ltd"
+    )
     return {"lead": lead["id"], "signal": lead["signal_id"]}
 
 
@@ -96,11 +98,11 @@ def test_json_is_all_there_is_on_standard_output(running: Cli) -> None:
 
 
 def test_rows_have_tabs_in_a_pipe_and_columns_on_a_terminal(running: Cli) -> None:
-    piped = running.run("leads", "list", "--all")
+    piped = running.run("leads", "list", "--all", "-n", "9999")
     assert piped.out.splitlines()[0].split("\t") == ["id", "score", "bucket", "company", "status", "icp", "why"]
     assert all(len(row) == 7 for row in piped.rows)
     assert any("Brightmesh" in row[3] for row in piped.rows)
-    code, shown = running.on_terminal("leads", "list", "--all", columns=80)
+    code, shown = running.on_terminal("leads", "list", "--all", "-n", "9999", columns=80)
     assert code == 0
     assert "\t" not in shown
     assert max(len(OURS.sub("", line).rstrip("\r")) for line in shown.split("\n")) <= 80

@@ -63,7 +63,7 @@ def test_relative_paths_count_from_where_the_command_was_called(make_cli: Make) 
     assert started.code == 0, started.err
     assert home.run("status", cwd=outer, **where).code == 0
     assert home.run("status").code == 0, "the same home by its whole path"
-    shown = home.run("config", "show", "--changed", "--config", "sub/other.yaml")
+    shown = home.run("config", "show", "--changed", "--config", "sub/other.yaml", cwd=home.folder)
     assert "scoring.warm\t61\tfile other.yaml:1" in shown.out
     assert home.run("stop").code == 0
     missing = home.run("start", "--config", "sub/none.yaml")

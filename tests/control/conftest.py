@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -295,6 +295,10 @@ class SmallHouse:
             instances={"source:inbox": InstanceRecord("inbox", "source", "inbox", InstanceState.READY)},
         )
         self.stopped: list[str] = []
+        self.complaints: list[dict[str, str]] = []
+        self.steps: list[tuple[str, int, int] | Exception] = [("pulling manifest", 0, 0), ("pulling ab12", 5, 10)]
+        self.asked_for: list[str] = []
+        self.pull_ended = asyncio.Event()
         self.reload = Reload(True, {"triage": "triage@1 (ab12cd34)"}, changes=("triage: 1 → 2",))
 
     async def status(self) -> dict[str, Any]:
@@ -305,6 +309,23 @@ class SmallHouse:
 
     async def reload_prompts(self) -> Reload:
         return self.reload
+
+    async def check(self) -> list[dict[str, str]]:
+        return self.complaints
+
+    async def pull_model(self, model: str) -> AsyncGenerator[tuple[str, int, int], None]:
+        self.asked_for.append(model)
+        try:
+            for step in self.steps:
+                if isinstance(step, Exception):
+                    raise step
+                yield step
+                await asyncio.sleep(0)
+            while model == "endless":
+                yield "pulling for ever", 1, 2
+                await asyncio.sleep(0)
+        finally:
+            self.pull_ended.set()
 
     def break_prompts(self) -> None:
         self.reload = Reload(False, {}, problems=(PromptProblem("triage.yaml", 7, "unknown variable 'x'"),))

@@ -132,6 +132,11 @@ class ListSource(Source):
         self.error: Exception | None = None
         self.polls: list[str | None] = []
         self.opened = self.closed = 0
+        self.worth_while = asyncio.Event()
+
+    async def wake(self) -> None:
+        await self.worth_while.wait()
+        self.worth_while.clear()
 
     async def open(self) -> None:
         self.opened += 1

@@ -253,3 +253,20 @@ async def test_an_outage_in_the_middle_leaves_the_signal_waiting(home: Home) -> 
                 await asyncio.sleep(0.01)
         assert row[0].attempts == 0
         assert row[0].outcome is None
+
+
+async def test_a_source_that_notices_something_is_polled_before_its_time(home: Home) -> None:
+    async with home.core() as core:
+        await until(lambda: len(home.source.polls) == 1)
+        home.source.items = [ad(1)]
+        home.source.worth_while.set()
+        assert await settled(core, 1) == {"red_hot": 1}
+    assert home.source.closed == home.source.opened == 1
+
+
+async def test_a_text_that_no_model_can_take_is_held_at_once(home: Home) -> None:
+    home.model.fail = lambda r: ModelFailure(Failure.TOO_LONG, "the window is too small") if r.role is Role.TRIAGE else None
+    home.source.items = [ad(1)]
+    async with home.core() as core:
+        assert await settled(core, 1) == {"held": 1}
+    assert len(home.model.calls) == 1

@@ -51,15 +51,20 @@ class Home:
         assert not check or done.returncode == 0, done.stderr
         return done
 
-    def start(self) -> float:
-        """Start the daemon in a process of ours; the seconds until it was ready."""
+    def start_without_waiting(self) -> None:
+        """Start the daemon in a process of ours."""
         words = (self.folder / "words.txt").open("wb")
         with words:
-            began = time.monotonic()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "leadd", "start", "--foreground", "--quiet"],
                 env=self.environ, stdout=words, stderr=words, stdin=subprocess.DEVNULL,
             )  # fmt: skip
+
+    def start(self) -> float:
+        """Start the daemon in a process of ours; the seconds until it was ready."""
+        began = time.monotonic()
+        self.start_without_waiting()
+        assert self.process is not None
         while True:
             assert self.process.poll() is None, (self.folder / "words.txt").read_text()
             try:

@@ -211,3 +211,66 @@ def test_help_and_status_import_nothing_heavy(make_home: Make) -> None:
         )
         done = subprocess.run([sys.executable, "-c", code], env=home.environ, capture_output=True, text=True, check=True)
         assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+BAD_SOURCES = """import sys, time
+from leadd.api import SignalDraft, Source
+
+
+class Blocking(Source):
+    name = "blocking"
+
+    async def poll(self, cursor):
+        time.sleep(1000)
+        yield SignalDraft("never")
+
+
+class Leaving(Source):
+    name = "leaving"
+
+    async def poll(self, cursor):
+        yield SignalDraft("Our bakery needs a marketing person, we have no leads at all.", external_id="1", cursor="1")
+        sys.exit(5)
+
+
+def leadd_sources():
+    return [Blocking, Leaving]
+"""
+
+
+def with_bad_source(make_home: Make, use: str) -> Home:
+    home = make_home(sources={"bad": {"use": use}})
+    home.paths.plugins_folder.mkdir(mode=0o700)
+    (home.paths.plugins_folder / "bad.py").write_text(BAD_SOURCES)
+    return home
+
+
+def test_a_plugin_that_calls_exit_ends_nothing(make_home: Make) -> None:
+    home = with_bad_source(make_home, "leaving")
+    home.start()
+    home.wait_outcomes(1)
+    wait(lambda: any("source bad is retrying" in r and "SystemExit" in r for r in home.status()["reasons"]))
+
+
+def test_a_plugin_that_blocks_everything_can_still_be_stopped(make_home: Make) -> None:
+    home = with_bad_source(make_home, "blocking")
+    home.start_without_waiting()
+    time.sleep(3)
+    stopped = home.leadd("stop", "--timeout", "1")
+    assert stopped.returncode == 0, stopped.stderr
+    assert home.process is not None
+    assert home.process.wait(10) is not None
+
+
+def test_icps_that_were_added_while_it_was_stopped_count_from_the_first_signal(make_home: Make) -> None:
+    home = make_home()
+    added = home.leadd(
+        "icp", "add", "mine", "--description", "Companies that hire for marketing work.", "--hiring", "marketing"
+    )
+    assert added.returncode == 0, added.stderr
+    (home.folder / "icps" / "broken.yaml").write_text("name: x\n")
+    home.start()
+    status = home.status()
+    assert status["icps"] == ["mine"]
+    assert any("broken.yaml" in reason for reason in status["reasons"])
+    assert not (home.folder / "icps" / "mine.yaml").exists()

@@ -375,3 +375,22 @@ async def test_recalls_are_counted_as_hits_of_their_method(rig):
         r.inference.count_recall(method)
     stats = r.inference.stats()
     assert (stats.roles[Role.TRIAGE].hits, stats.evidence[Role.TRIAGE].hits) == (1, 2)
+
+
+async def test_a_model_that_was_fetched_is_seen_before_the_next_check_is_due(rig):
+    r = rig(clock=HandClock(), numbers={"health_every_s": 300.0})
+    weights = dict(r.model.models)
+    r.model.models.clear()
+    await r.inference.open()
+    assert not r.inference.availability(Role.TRIAGE).ok
+    hurried: list[bool] = []
+    r.inference.on_hurry = lambda: hurried.append(True)
+    waits = asyncio.create_task(r.inference.wait_available(Role.TRIAGE))
+    await settle()
+    r.model.models.update(weights)
+    await settle()
+    assert not waits.done(), "nobody has looked yet"
+    await r.inference.look_again()
+    await settle()
+    assert waits.result().ok
+    assert hurried == [True]

@@ -66,7 +66,7 @@ async def test_leases_come_back_and_the_third_crash_holds(store: Store, make: An
     lead_id = await make.lead(await make.icp(), 90, "red_hot")
     await store.dossiers.lease("boot0", 1, LEASE_MS)
     await store.dossiers.release([lead_id])
-    await store.dossiers.lease("boot0", 1, LEASE_MS)
+    await store.dossiers.lease("another", 1, LEASE_MS)
     clock.ms += LEASE_MS  # ran out
     for boot in range(3):
         assert [r.lead_id for r in await store.dossiers.lease(f"boot{boot}", 1, LEASE_MS)] == [lead_id]

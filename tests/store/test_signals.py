@@ -171,15 +171,32 @@ async def test_release_touches_leased_rows_only_and_charges_when_told(store: Sto
     assert [(rows[i].state, rows[i].attempts) for i in (a, b, c)] == [("new", 1), ("done", 0), ("new", 0)]
 
 
-async def test_a_lease_that_ran_out_is_free_again_without_a_crash(store: Store, make: Any, clock: Any) -> None:
+async def test_a_lease_of_another_that_ran_out_is_free_again_without_a_crash(store: Store, make: Any, clock: Any) -> None:
+    (a,) = await make.stored()
+    assert await lease(store, "boot1") == [a]
+    clock.ms += LEASE_MS - 1
+    assert await lease(store, "boot2") == []
+    clock.ms += 1
+    (row,) = await store.signals.lease("boot2", limit=1, lease_ms=LEASE_MS)
+    assert (row.id, row.crashes) == (a, 0)
+
+
+async def test_a_power_cut_is_nobodys_crash(store: Store, make: Any) -> None:
+    (a,) = await make.stored()
+    for boot in range(5):
+        assert await lease(store, f"boot{boot}/run") == [a]
+        assert await store.signals.release_stale(f"boot{boot + 1}/run") == 1
+    row = await store.signals.get(a)
+    assert row is not None
+    assert (row.state, row.crashes) == ("new", 0)
+
+
+async def test_a_night_of_sleep_hands_nobody_the_same_signal_twice(store: Store, make: Any, clock: Any) -> None:
     (a,) = await make.stored()
     assert await lease(store) == [a]
-    clock.ms += LEASE_MS - 1
+    clock.ms += 100 * LEASE_MS
     assert await lease(store) == []
-    assert await store.signals.next_due() == clock.ms + 1
-    clock.ms += 1
-    (row,) = await store.signals.lease("boot1", limit=1, lease_ms=LEASE_MS)
-    assert (row.id, row.crashes) == (a, 0)
+    assert await store.signals.next_due() is None
 
 
 async def test_stale_leases_are_freed_and_the_third_crash_holds(store: Store, make: Any) -> None:

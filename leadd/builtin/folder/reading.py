@@ -177,7 +177,9 @@ class FileReading:
     def _read_rows(self, reader: RowReader, start: Position, head: bytes) -> Iterator[Item]:
         self.position = start
         for row in reader.rows():
-            self.position = _after(row, start, head)
+            if not row.is_open:
+                self.position = _after(row, start, head)
+            # An open row is told of and stays where it is: when its rest comes it is read from its beginning.
             cursor = self._make_cursor(self.position)
             yield from self._convert(row, reader, cursor)
 

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Protocol
 
 from leadd.builtin.folder.columns import BadRow, ColumnMap, explain_missing, map_columns
@@ -19,13 +19,17 @@ ENCODING_HINT = "set encoding to what the file is written in"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number in the file (from 1), the bytes read up to its end, the bytes of its end, its values or its fault."""
+    """One row: its number in the file (from 1), the bytes read up to its end, the bytes of its end, its values or its fault.
+
+    `is_open`: the last line has no end yet and cannot be read; whoever writes it may only be pausing.
+    """
 
     number: int
     end: int
     tail: bytes
     values: Mapping[str, Any] | None
     fault: BadRow | None = None
+    is_open: bool = False
 
 
 class RowReader(Protocol):
@@ -108,7 +112,8 @@ class JsonlReader:
                 fault = BadRow(f"the row is longer than {self._max_bytes // 1024} KB", "raise max_row_kb, or mend the file")
                 yield Row(self._number, line.end, b"", None, fault)
             elif line.data.strip(b" \t\r\n\x00\xef\xbb\xbf"):
-                yield self._read(line)
+                row = self._read(line)
+                yield row if line.ended or row.fault is None else replace(row, is_open=True)
 
     def _read(self, line: Line) -> Row:
         try:

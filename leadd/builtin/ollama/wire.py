@@ -234,6 +234,8 @@ def _unreachable(error: Exception, model: str) -> ModelFailure:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"nobody answers at {error.host}:{error.port}"
     return str(error) or type(error).__name__
 
 

@@ -284,7 +284,7 @@ def _open(path: Path) -> BinaryIO:
     if not path.is_absolute():
         raise ApiError(422, "invalid", "the path must be absolute: the daemon's folder is not yours")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         raise ApiError(404, "no_file", f"{path} cannot be opened: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -17,6 +17,8 @@ from leadd.control.router import Route
 from leadd.control.routes.classify import cache_figures, ollama_figures
 from leadd.control.wire import Done
 from leadd.control.wire_house import (
+    CheckItem,
+    CheckOut,
     ConfigOut,
     Health,
     Index,
@@ -56,6 +58,7 @@ class SystemRoutes:
             Route("GET", "/metrics", area, "Figures for Prometheus", self.metrics, gives=(METRICS_TYPE,)),
             Route("GET", "/openapi.json", area, "This interface, as OpenAPI 3.1", self.openapi, dict[str, Any]),
             Route("GET", "/api/status", area, "What leadd status shows", self.status, dict[str, Any]),
+            Route("GET", "/api/check", area, "What the components say is wrong with them, asked now", self.check, CheckOut),
             Route("GET", "/api/config", area, "The settings in force and where each comes from", self.config, ConfigOut),
             Route("GET", "/api/plugins", area, "Plugins, and the components that run", self.plugins, PluginList),
             Route("GET", "/api/prompts", area, "Prompts in force", self.prompts, PromptList),
@@ -125,6 +128,10 @@ class SystemRoutes:
     async def status(self, call: Call) -> dict[str, Any]:
         """State, reasons, pid, version, start, listeners."""
         return dict(await self._house.status())
+
+    async def check(self, call: Call) -> CheckOut:
+        """Each has ten seconds; all are asked at once."""
+        return CheckOut(items=[CheckItem.model_validate(item) for item in await self._house.check()])
 
     async def config(self, call: Call) -> ConfigOut:
         """Secrets appear as references only."""
