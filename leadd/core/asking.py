@@ -196,12 +196,11 @@ class Asking:
                 return result_of(Done(signal, ends))
             waits = self._why_waiting()
             if waits:
-                await self._store.signals.release([signal.id], waiting_for=MODEL)
+                await self._pipeline.give_back({signal.id}, waiting_for=MODEL)
                 return _held(signal.id, waits)
             return result_of(await self._pipeline.process(judged, priority=PERSON_PRIORITY))
         except ModelFailure as failure:
-            await self._store.signals.release([signal.id], waiting_for=MODEL if is_outage(failure.kind) else None)
-            self._pipeline.wake()
+            await self._pipeline.give_back({signal.id}, waiting_for=MODEL if is_outage(failure.kind) else None)
             return _held(signal.id, str(failure))
         except BaseException:
             await self._pipeline.give_back({signal.id})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import random
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from leadd.api import Clock, Lead, NeedsAttention, Receipt, Reject, Retry, Sink
 from leadd.core.events import EventBus
 from leadd.core.opening import OpenOnce
-from leadd.store import Store, StoreUnavailable
+from leadd.core.owed import Owed
+from leadd.store import Store
 from leadd.store.rows import OutboxRow
 
 SCHEDULE_S = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -64,7 +64,7 @@ class Delivery:
         self._rng = rng or random.Random()
         self.counts = SinkCounts()
         self._bugs: set[str] = set()
-        self._owed: set[int] = set()
+        self._owed = Owed(store.outbox.release)
         self._opening = OpenOnce(sink)
 
     async def open(self) -> None:
@@ -78,7 +78,7 @@ class Delivery:
     async def turn(self) -> float | None:
         """Deliver what is due. Raises NeedsAttention or Retry where the whole sink has to rest."""
         await self.open()
-        await self._pay_back()
+        await self._owed.pay()
         rows = await self._store.outbox.lease(self._owner, self.name, BATCH, LEASE_MS)
         if not rows:
             due_ms = await self._store.outbox.next_due(self.name)
@@ -106,17 +106,9 @@ class Delivery:
                 # Also on the way out of a failing batch: what arrived must not be sent again.
                 await self._settle(settled)
         finally:
-            self._owed |= open_rows
-            await self._pay_back()
+            self._owed.add(open_rows)
+            await self._owed.pay()
         return 0
-
-    async def _pay_back(self) -> None:
-        """Return leased rows untried; what cannot be written now is returned by a later turn."""
-        if self._owed:
-            owed = set(self._owed)
-            with contextlib.suppress(StoreUnavailable):
-                await self._store.outbox.release(sorted(owed))
-                self._owed -= owed
 
     async def _settle(self, settled: list[tuple[int, Receipt]]) -> None:
         marks = [self._store.outbox.delivered(i, receipt) for i, receipt in settled]
@@ -124,7 +116,7 @@ class Delivery:
             if isinstance(done, BaseException):
                 # It arrived and cannot be noted: it goes out again, with the same key and bytes.
                 self._log.error("sink %s: delivery %d arrived and could not be noted: %s", self.name, row_id, done)
-                self._owed.add(row_id)
+                self._owed.add([row_id])
         self.counts.delivered += len(settled)
 
     async def _freeze(self, rows: list[OutboxRow]) -> dict[int, Lead]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 
 from leadd.api import Clock, Method, ModelFailure, Role
 from leadd.core import questions
 from leadd.core.events import EventBus
+from leadd.core.owed import Owed
 from leadd.core.profiles import Profiles
 from leadd.core.reading import answered_judgement
 from leadd.inference import Inference, is_outage
 from leadd.prompting import PromptBook
-from leadd.store import Store, StoreUnavailable
+from leadd.store import Store
 from leadd.store.rows import DossierRow
 
 RETRY_MS = 60_000
@@ -44,7 +44,7 @@ class Dossiers:
         self._log = log
         self._owner = owner
         self._lease_ms = lease_ms
-        self._owed: set[int] = set()
+        self._owed = Owed(store.dossiers.release)
         self.written = 0
 
     async def turn(self) -> float | None:
@@ -52,7 +52,7 @@ class Dossiers:
         now = self._inference.availability(Role.DOSSIER)
         if not now.ok or now.method != Method.MODEL:
             return None  # woken when a model comes
-        await self._pay_back()
+        await self._owed.pay()
         leased = await self._store.dossiers.lease(self._owner, limit=1, lease_ms=self._lease_ms)
         if not leased:
             due_ms = await self._store.dossiers.next_due()
@@ -63,18 +63,10 @@ class Dossiers:
         except ModelFailure as failure:
             await self._failed(work, failure)
         except BaseException:
-            self._owed.add(work.lead_id)
-            await self._pay_back()
+            self._owed.add([work.lead_id])
+            await self._owed.pay()
             raise
         return 0
-
-    async def _pay_back(self) -> None:
-        """Return what was taken and not written; what cannot be noted now is returned by a later turn."""
-        if self._owed:
-            owed = set(self._owed)
-            with contextlib.suppress(StoreUnavailable):
-                await self._store.dossiers.release(sorted(owed))
-                self._owed -= owed
 
     async def _write(self, work: DossierRow) -> None:
         profile = next((p for p in self._profiles.current if p.id == work.icp_id), None)

@@ -13,6 +13,7 @@ from leadd.core import outcomes, prefilter, scoring
 from leadd.core.events import EventBus
 from leadd.core.handoff import Handoff
 from leadd.core.outcomes import Outcome
+from leadd.core.owed import Owed
 from leadd.core.prefilter import Drop, Keep
 from leadd.core.profiles import Profile, Profiles
 from leadd.core.reading import Reader, Reading
@@ -101,13 +102,13 @@ class Pipeline:
         self._queue: Handoff[Judged] = Handoff(max(1, settings.pipeline.in_flight))
         self._thresholds = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
         self._tried: set[int] = set()
-        self._owed: set[int] = set()
+        self._owed = Owed(store.signals.release)
         self._started_ms = clock.now_ms()
         self.counts = PipelineCounts()
 
     async def turn(self) -> float | None:
         """Lease a batch, settle what the prefilter drops, hand the rest to the readers. One round of the feeder."""
-        await self._pay_back()
+        await self._owed.pay()
         if not self._profiles.current:
             return None  # every ICP is switched off: a signal that nobody judges must not end as filtered
         can_read = self._inference.availability(Role.TRIAGE).ok and self._inference.availability(Role.CLASSIFY).ok
@@ -147,15 +148,13 @@ class Pipeline:
         if item is None:
             return None
         try:
-            await self.process(item)
-        except ModelFailure as failure:
-            await self._settle_failure(item.signal, failure)
+            await self._read(item)
         except asyncio.CancelledError:
             await self.give_back({item.signal.id})
             raise
         except StoreUnavailable as error:
             # The disk is full or gone: the signal is innocent, and the loop backs off until writes succeed again.
-            self._owed.add(item.signal.id)
+            await self.give_back({item.signal.id})
             raise Retry(f"the database cannot be written: {error}") from error
         except Exception:
             # A bug in reading one signal must not take its lease along: the signal is held with the reason, the rest flows.
@@ -267,22 +266,19 @@ class Pipeline:
                 self._events.publish(kind, lead_id=lead.lead_id, score=lead.score, bucket=lead.bucket)
         return Done(signal, ends, tuple(made), result.company_id)
 
-    async def _settle_failure(self, signal: SignalRow, failure: ModelFailure) -> None:
+    async def _read(self, item: Judged) -> None:
         try:
-            await self._failed(signal, failure)
-        except StoreUnavailable as error:
-            self._owed.add(signal.id)
-            raise Retry(f"the database cannot be written: {error}") from error
+            await self.process(item)
+        except ModelFailure as failure:
+            await self._failed(item.signal, failure)
 
     async def _failed(self, signal: SignalRow, failure: ModelFailure) -> None:
         """Decide what a model's failure means for the signal: wait for the model, try again later, or hold."""
-        self._tried.add(signal.id)
         if is_outage(failure.kind):
             self.counts.waiting += 1
             # Not at once: a server that refuses quickly must not be asked in a tight loop.
             due_ms = self._clock.now_ms() + OUTAGE_PAUSE_MS
-            await self._store.signals.release([signal.id], due_ms=due_ms, waiting_for=MODEL)
-            self.wake()
+            await self.give_back({signal.id}, due_ms=due_ms, waiting_for=MODEL)
             return
         self.counts.failed += 1
         tries = signal.attempts + 1
@@ -291,8 +287,7 @@ class Pipeline:
             await self._hold(signal.id, f"the model was asked {times} and gave no usable answer: {failure}")
             return
         wait_s = min(RETRY_MAX_S, RETRY_FIRST_S * 4**signal.attempts)
-        await self._store.signals.release([signal.id], due_ms=self._clock.now_ms() + int(wait_s * 1000), charge=True)
-        self.wake()
+        await self.give_back({signal.id}, due_ms=self._clock.now_ms() + int(wait_s * 1000), charge=True)
 
     async def _hold(self, signal_id: int, reason: str) -> None:
         self.counts.held += 1
@@ -305,20 +300,19 @@ class Pipeline:
             self.counts.waiting += len(kept)
             await self._store.signals.release([j.signal.id for j in kept], waiting_for=MODEL)
 
-    async def _pay_back(self) -> None:
-        """Return what could not be returned while the database could not be written."""
-        if self._owed:
-            owed = set(self._owed)
-            await self._store.signals.release(sorted(owed))
-            self._owed -= owed
+    async def give_back(
+        self, ids: set[int], *, due_ms: int | None = None, waiting_for: str | None = None, charge: bool = False
+    ) -> None:
+        """Return signals to the queue, due at `due_ms` (None: as before); `charge` counts an attempt against them.
 
-    async def give_back(self, ids: set[int]) -> None:
-        """Return signals to the queue as they were; nothing is charged to them."""
-        if ids:
+        While the database cannot be written they are owed, and go back as they were when it can be.
+        """
+        if not ids:
+            return
+        try:
             # The store finishes what it was handed: a cancelled caller never cancels a write.
-            self._tried |= ids
-            try:
-                await self._store.signals.release(sorted(ids))
-            except StoreUnavailable:
-                self._owed |= ids
-            self.wake()
+            await self._store.signals.release(sorted(ids), due_ms=due_ms, waiting_for=waiting_for, charge=charge)
+        except StoreUnavailable:
+            self._owed.add(ids)
+        self._tried |= ids
+        self.wake()
