@@ -11,7 +11,7 @@ from typing import Any
 
 from leadd.api import Bucket, Clock, LeaddError, ModelFailure, Reject, Role, SignalDraft
 from leadd.core import outcomes
-from leadd.core.intake import prepare
+from leadd.core.intake import prepare, with_contacts
 from leadd.core.pipeline import MODEL, Done, Pipeline
 from leadd.core.profiles import Profiles
 from leadd.inference import Inference, is_outage
@@ -102,12 +102,14 @@ class Asking:
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResult:
         """The result for one text. Raises Reject where there is no text to read, StoreUnavailable where it cannot be stored."""
+        return await self._classify(_row_of(request))
+
+    async def _classify(self, row: NewSignal) -> ClassifyResult:
         basis = self._present_basis()
-        known = self._recall(request, basis)
+        known = self._recall(row, basis)
         if known is not None:
             return known
-        row = prepare(SOURCE, request.draft(), asked_by_person=True)
-        result = await self._ask(row)
+        result = await self._ask(with_contacts(row))
         if result.status in {"ok", "filtered"}:
             self._remember(row, basis, result)
         return result
@@ -139,21 +141,27 @@ class Asking:
         """Take requests as there is room, put results as they come, then None. Cancelling it cancels what is under way."""
         room = asyncio.Semaphore(at_once)
 
-        async def answer(place: int, request: ClassifyRequest) -> None:
+        async def answer(place: int, row: NewSignal) -> None:
             try:
-                await results.put(await self._one(place, request))
+                await results.put((place, await self._one(row)))
             finally:
                 room.release()
 
         try:
             async with asyncio.TaskGroup() as under_way:
                 async for place, request in _numbered(requests):
-                    quick = self._quick(request)
-                    if quick is not None:
-                        await results.put((place, quick))
+                    try:
+                        row = _row_of(request)
+                    except Reject as error:
+                        await results.put((place, ClassifyResult("error", error=str(error))))
+                        continue
+                    # Most of a long batch is repeats: what is remembered needs no task of its own.
+                    known = self._recall(row, self._present_basis())
+                    if known is not None:
+                        await results.put((place, known))
                         continue
                     await room.acquire()
-                    under_way.create_task(answer(place, request))
+                    under_way.create_task(answer(place, row))
         except asyncio.CancelledError:
             raise  # nobody reads any more: putting the end into a full queue would wait for ever
         except BaseExceptionGroup as group:
@@ -165,21 +173,14 @@ class Asking:
         """Drop the remembered results; part of clearing the cache."""
         self._known.clear()
 
-    def _quick(self, request: ClassifyRequest) -> ClassifyResult | None:
-        """The remembered result, without a task of its own: most of a long batch is repeats."""
+    async def _one(self, row: NewSignal) -> ClassifyResult:
         try:
-            return self._recall(request, self._present_basis())
-        except Reject as error:
-            return ClassifyResult("error", error=str(error))
-
-    async def _one(self, place: int, request: ClassifyRequest) -> tuple[int, ClassifyResult]:
-        try:
-            return place, await self.classify(request)
+            return await self._classify(row)
         except LeaddError as error:
-            return place, ClassifyResult("error", error=str(error))
+            return ClassifyResult("error", error=str(error))
         except Exception:
             self._log.exception("a text of a batch could not be classified")
-            return place, ClassifyResult("error", error="leadd failed on this text; the log has the error")
+            return ClassifyResult("error", error="leadd failed on this text; the log has the error")
 
     async def _ask(self, row: NewSignal) -> ClassifyResult:
         signal, existed = await self._store.signals.add_leased(self._owner, row)
@@ -217,10 +218,9 @@ class Asking:
         """Names all that shapes an answer besides the text; a change of any makes remembered results worthless."""
         return f"{self._profiles.revision}/{self._prompts.revision}/{self._inference.revision}"
 
-    def _recall(self, request: ClassifyRequest, basis: str) -> ClassifyResult | None:
-        """The remembered result of an equal request. Raises Reject where there is no text to read."""
-        # Contacts take as long as all the rest, and are no part of what makes two requests equal.
-        name = _name_of(prepare(SOURCE, request.draft(), asked_by_person=True, contacts=False))
+    def _recall(self, row: NewSignal, basis: str) -> ClassifyResult | None:
+        """The remembered result of an equal request."""
+        name = _name_of(row)
         if basis != self._basis:
             self._known.clear()
             self._basis = basis
@@ -239,6 +239,11 @@ class Asking:
         self._known[_name_of(row)] = (ends_s, replace(result, cached=True, created_lead=False))
         while len(self._known) > RECALL_ENTRIES:
             self._known.popitem(last=False)
+
+
+def _row_of(request: ClassifyRequest) -> NewSignal:
+    """The request as a row, without contacts: they are no part of what makes two requests equal. Raises Reject."""
+    return prepare(SOURCE, request.draft(), asked_by_person=True, contacts=False)
 
 
 def _name_of(row: NewSignal) -> str:

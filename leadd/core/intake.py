@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leadd.api import Checkpoint, Clock, Problem, Reject, Retry, SignalDraft, Source, SourceItem
 from leadd.api.places import read_location
@@ -55,7 +55,7 @@ def prepare(source: str, draft: SignalDraft, *, asked_by_person: bool = False, c
         raise Reject("there is no text in it")
     content_hash = text.content_hash(title, body)
     company = _field(draft.company)
-    return NewSignal(
+    row = NewSignal(
         source=source,
         text=body,
         title=title,
@@ -71,8 +71,13 @@ def prepare(source: str, draft: SignalDraft, *, asked_by_person: bool = False, c
         source_type=draft.source_type,
         extra=dict(draft.extra),
         asked_by_person=asked_by_person,
-        contacts=find_contacts(body, region=_region_of(draft.location)) if contacts else (),
     )
+    return with_contacts(row) if contacts else row
+
+
+def with_contacts(row: NewSignal) -> NewSignal:
+    """The same row with the contacts found in its text: half of the cost of `prepare`, and not always needed."""
+    return replace(row, contacts=find_contacts(row.text, region=_region_of(row.location)))
 
 
 def _region_of(location: str | None) -> str | None:
