@@ -14,6 +14,7 @@ from leadd.api import (
     Context,
     Health,
     Http,
+    LoadedModel,
     Model,
     ModelRequest,
     NeedsAttention,
@@ -62,7 +63,7 @@ class InstantModel(Model):
         return Capabilities(frozenset({Role.TRIAGE, Role.CLASSIFY}))
 
     async def health(self) -> Health:
-        return Health(True, version="0", models={MODEL: DIGEST}, loaded=(MODEL,))
+        return Health(True, version="0", models={MODEL: DIGEST}, loaded=(LoadedModel(MODEL),))
 
     async def digest(self, model: str) -> str:
         return DIGEST

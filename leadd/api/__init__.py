@@ -25,6 +25,7 @@ from leadd.api.models import (
     Chunk,
     Failure,
     Health,
+    LoadedModel,
     Message,
     ModelFailure,
     ModelRequest,
@@ -38,7 +39,7 @@ from leadd.api.signals import Checkpoint, Contact, Problem, Signal, SignalDraft,
 __all__ = [
     "Bucket", "CacheBackend", "CacheStats", "Capabilities", "Checkpoint", "Chunk", "Classification", "Clock", "Component",
     "ComponentConfig", "Contact", "Context", "DossierAnswer", "Failure", "Guarantee", "Health", "Http", "HttpReply", "Icp",
-    "IcpField", "Lead", "LeadSignal", "LeaddError", "LeaddSpec", "Message", "Method", "Model", "ModelFailure",
+    "IcpField", "Lead", "LeadSignal", "LeaddError", "LeaddSpec", "LoadedModel", "Message", "Method", "Model", "ModelFailure",
     "ModelRequest", "NeedsAttention", "Problem", "Receipt", "Reject", "Reply", "Retry", "Role", "SecretReader", "SecretRef",
     "Signal", "SignalDraft", "Sink", "Source", "SourceItem", "Subject", "SystemClock", "TriageAnswer", "Usage",
 ]  # fmt: skip

@@ -206,6 +206,9 @@ class Model(Component):
     async def preload(self, model: str, *, num_ctx: int) -> None:
         """Load a model ahead of work; may take minutes."""
 
+    async def unload(self, model: str) -> None:
+        """Send a model out of memory once it is idle; nothing happens on servers that have no such order."""
+
     def pull(self, model: str) -> AsyncIterator[tuple[str, int, int]]:
         """Fetch a model on the user's request: (status, bytes so far, bytes in all) as it goes."""
         raise NotImplementedError(f"model '{self.name}' cannot fetch models")

@@ -36,6 +36,9 @@ class ModelRequest:
     `schema` is a flat JSON schema that the answer must fit. `num_ctx` is the same for every request to one model, so that
     the server never reloads it. `max_tokens` is always positive: without a cap a runaway answer fills ten windows.
     Deadlines are seconds: `idle_s` between two pieces of an answer (and before the first), `total_s` for all of it.
+    Where `labels` are named, the answer is one of these words and its probability is wanted: no schema is sent, the reply
+    carries the log-probabilities of its first tokens (`top_logprobs` as many as the server gives), and an answer that meets
+    its cap is none the worse for it. Only models whose capabilities say `logprobs` are asked so.
     """
 
     role: Role
@@ -48,6 +51,7 @@ class ModelRequest:
     subject: Subject | None = None
     idle_s: float = 120.0
     total_s: float = 300.0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +146,31 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in a server's memory.
+
+    `num_ctx` is the window it really has, 0 where the server does not tell (Ollama before 0.10); `on_gpu` the share of it on a
+    GPU (0 to 1).
+    """
+
+    name: str
+    digest: str = ""
+    size_bytes: int = 0
+    on_gpu: float = 0.0
+    num_ctx: int = 0
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """How a model server is: reachable or not and why, its version, latency, and the models it holds (name to digest)."""
+    """How a model server is: reachable or not and why, its version, latency, and the models it holds (name to digest).
+
+    `loaded` are those in its memory now; None where the server does not tell.
+    """
 
     reachable: bool
     reason: str = ""
     version: str = ""
     latency_ms: float = 0.0
     models: Mapping[str, str] = field(default_factory=dict)
-    loaded: tuple[str, ...] = ()
+    loaded: tuple[LoadedModel, ...] | None = None

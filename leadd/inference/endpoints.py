@@ -129,7 +129,9 @@ class Endpoint:
         self._note_loaded(health)
 
     def _note_loaded(self, health: Health) -> None:
-        names = {full_name(name) for name in health.loaded}
+        if health.loaded is None:
+            return
+        names = {full_name(model.name) for model in health.loaded}
         for state in self.states.values():
             if full_name(state.name) in names:
                 self._warm(state)

@@ -11,6 +11,14 @@ from leadd.api import Message, Method, Role, Subject, Usage
 Check = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Takes the parsed answer, gives it back (cleaned where it must be), raises ValueError where it cannot be an answer."""
 
+Enough = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""Takes the fields that a streamed answer has completed so far. Where they suffice it gives back the whole answer, and the
+rest is not waited for; else None. Pure and cheap: it runs after every field."""
+
+Progress = Callable[[str, Any], None]
+"""Told of each field of an answer as it is complete: (key, value). ('', None) says that the answer begins again from nothing,
+after a broken stream or on another model. Must not raise and must not wait."""
+
 WithoutModel = Literal["wait", "evidence"]
 """What happens while no language model can be asked: wait for one, or read the evidence in the text itself."""
 
@@ -36,7 +44,14 @@ class Question:
     `icp_hash`, `text_hash` and `normaliser_version` say what the text is and how it was made; they are part of the cache key.
     `subject` is what a reader of evidence looks at. `check` gets the parsed answer, fitting the schema, and returns what is
     kept; ValueError makes it a failure `schema`, Implausible a failure `implausible`. It runs again on a cached answer, so it
-    has to accept what it returned. A higher `priority` is served first.
+    has to accept what it returned. A higher `priority` is served first: a person who waits 1000, a red-hot lead's dossier 500,
+    everything else by how promising it is, 0 to 200; whoever has waited for long is served whatever its priority.
+
+    `labels` make it a question for one word: the answer's data is `{"label": …, "probability": p}`, p being the probability of
+    the first label, read from the log-probabilities where the server gives them; else `schema` bounds the answer and there is
+    no `probability`. Readers of evidence answer such a question as they answer any other, with an object of their own.
+
+    `enough` may end an answer early; `stop_rule` names its rule, as part of the cache key.
     """
 
     role: Role
@@ -52,6 +67,9 @@ class Question:
     check: Check = accept
     priority: int = 0
     normaliser_version: int | str = 0
+    labels: tuple[str, ...] = ()
+    enough: Enough | None = None
+    stop_rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,9 @@ class Provenance:
     """Where an answer is from.
 
     `usage` is what was paid for it now: all zeros for a hit and for a shared answer. `attempts` counts the calls that the
-    answer took when it was made, `answered_at_ms` when that was (UTC).
+    answer took when it was made, `answered_at_ms` when that was (UTC). `wait_ms` is the time in leadd's own queue (the server's
+    is `usage.queue_ms`). `done_reason` is `stop`, or `early` where the question's `enough` ended it. `instead_of` names the
+    first choice (`server/model`) where another one answered because it could not.
     """
 
     method: Method
@@ -74,6 +94,8 @@ class Provenance:
     usage: Usage
     attempts: int
     answered_at_ms: int
+    wait_ms: float = 0.0
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

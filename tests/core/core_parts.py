@@ -21,6 +21,7 @@ from leadd.api import (
     Icp,
     IcpField,
     Lead,
+    LoadedModel,
     Model,
     ModelFailure,
     ModelRequest,
@@ -77,7 +78,7 @@ class ScriptedModel(Model):
     async def health(self) -> Health:
         if not self.reachable:
             return Health(False, "switched off by the test")
-        return Health(True, version="0.30.0", models={MODEL: self.digest_now}, loaded=(MODEL,))
+        return Health(True, version="0.30.0", models={MODEL: self.digest_now}, loaded=(LoadedModel(MODEL),))
 
     async def digest(self, model: str) -> str:
         return self.digest_now

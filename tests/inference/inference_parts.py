@@ -23,6 +23,7 @@ from leadd.api import (
     Failure,
     Health,
     Icp,
+    LoadedModel,
     Message,
     Method,
     Model,
@@ -170,7 +171,9 @@ class Scripted(Model):
     async def health(self) -> Health:
         self.probes += 1
         if self.up is True:
-            return Health(True, version="1.0", latency_ms=1.5, models=self.models, loaded=self.loaded)
+            return Health(
+                True, version="1.0", latency_ms=1.5, models=self.models, loaded=tuple(LoadedModel(name) for name in self.loaded)
+            )
         return Health(False, str(self.up))
 
     async def digest(self, model: str) -> str:

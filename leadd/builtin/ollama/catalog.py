@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from leadd.api import Failure, ModelFailure
+from leadd.api import Failure, LoadedModel, ModelFailure
 from leadd.builtin.ollama.naming import full_name
 
 
@@ -22,18 +22,6 @@ class Catalog:
         """The digest of a model, however its name is spelt; None where the server does not have it."""
         wanted = full_name(model)
         return next((digest for name, digest in self.models.items() if full_name(name) == wanted), None)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """One model in the server's memory; `num_ctx` is the window it really has, `on_gpu` the share of it on a GPU (0 to 1)."""
-
-    name: str
-    digest: str
-    size_bytes: int
-    on_gpu: float
-    num_ctx: int
-    expires_at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from leadd.api import (
     Context,
     Failure,
     Health,
+    LoadedModel,
     Model,
     ModelFailure,
     ModelRequest,
@@ -23,7 +24,6 @@ from leadd.api import (
 from leadd.builtin.ollama.advice import advice
 from leadd.builtin.ollama.catalog import (
     Catalog,
-    LoadedModel,
     ModelDetails,
     read_catalog,
     read_details,
@@ -140,9 +140,9 @@ class OllamaModel(Model):
             self._note(failure)
             return Health(reachable=False, reason=failure.message)
         try:
-            loaded = tuple(m.name for m in await self.loaded())
+            loaded: tuple[LoadedModel, ...] | None = await self.loaded()
         except ModelFailure:
-            loaded = ()
+            loaded = None
         return Health(True, "", self._version, latency_ms, dict(catalog.models), loaded)
 
     async def check(self) -> str | None:
