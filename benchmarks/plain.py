@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.instant import InstantModel
 from benchmarks.texts import ICP
 from leadd.api import Classification, Role, Signal, SignalDraft
-from leadd.core import companies, quality, questions, scoring
-from leadd.core.answer_checks import check_classification, check_triage
+from leadd.core import companies, quality, questions, scoring, triage
+from leadd.core.answer_checks import check_classification
 from leadd.core.intake import prepare
 from leadd.core.prefilter import CompiledIcp, Drop, judge
 from leadd.prompting import PromptBook, packaged_folder
@@ -70,19 +70,21 @@ def run_plain(folder: Path, ask: Ask, drafts: Sequence[SignalDraft]) -> PlainRun
                 worth = ask(Role.TRIAGE, signal)
                 _journal(conn, signal_id, "triage", worth)
                 calls, commits = calls + 1, commits + 1
-                if questions.is_worth(worth):
-                    answer = ask(Role.CLASSIFY, signal)
-                    _journal(conn, signal_id, "classify", answer)
-                    company = companies.company_of(signal, row.contacts)
-                    known = quality.data_quality(company, row.contacts, signal)
-                    score = scoring.score(Classification.model_validate(answer), known.points, thresholds)
+                # The words of these texts are so plain that leadd, too, reads them closer whatever triage says.
+                answer = ask(Role.CLASSIFY, signal)
+                _journal(conn, signal_id, "classify", answer)
+                calls, commits = calls + 1, commits + 1
+                company = companies.company_of(signal, row.contacts)
+                known = quality.data_quality(company, row.contacts, signal)
+                score = scoring.score(Classification.model_validate(answer), known.points, thresholds)
+                outcome = score.bucket.value
+                if answer["icp_match"]:
                     name = companies.display_name(signal, company)
                     conn.execute("INSERT OR REPLACE INTO lead (company, score) VALUES (?, ?)", (name, score.total))
-                    calls, commits, leads = calls + 1, commits + 2, leads + 1
+                    commits, leads = commits + 1, leads + 1
                     out.write(json.dumps({"company": name, "score": score.total, "reasons": score.reasons, **answer}) + "\n")
                     out.flush()
                     os.fsync(out.fileno())
-                    outcome = score.bucket.value
             conn.execute("UPDATE signal SET outcome = ? WHERE id = ?", (outcome, signal_id))
             commits += 1
     seconds = time.perf_counter() - began
@@ -108,8 +110,9 @@ def instant_asker(model: InstantModel) -> Ask:
     prompts = _Prompts()
 
     def ask(role: Role, signal: Signal) -> dict[str, Any]:
-        chars = sum(len(m.content) for m in prompts.render(role, signal).messages)
-        return _checked(role, signal, json.loads(model.reply(role, signal.title, signal.text, chars).text))
+        shown = prompts.show(role, signal)
+        chars = sum(len(m.content) for m in shown.rendered.messages)
+        return _checked(role, signal, json.loads(model.reply(role, signal.title, signal.text, chars).text), shown)
 
     return ask
 
@@ -121,14 +124,16 @@ def http_asker(host: str, port: int, model: str) -> Iterator[Ask]:
     connection = http.client.HTTPConnection(host, port)
 
     def ask(role: Role, signal: Signal) -> dict[str, Any]:
-        rendered = prompts.render(role, signal)
+        shown = prompts.show(role, signal)
+        rendered = shown.rendered
         body = {
             "model": model, "stream": False, "format": rendered.schema,
             "messages": [{"role": m.role, "content": m.content} for m in rendered.messages],
             "options": {"num_ctx": 4096, "num_predict": rendered.max_tokens, "temperature": 0},
         }  # fmt: skip
         connection.request("POST", "/api/chat", json.dumps(body), {"Content-Type": "application/json"})
-        return _checked(role, signal, json.loads(json.loads(connection.getresponse().read())["message"]["content"]))
+        said = json.loads(connection.getresponse().read())["message"]["content"]
+        return _checked(role, signal, json.loads(said), shown)
 
     try:
         yield ask
@@ -136,8 +141,10 @@ def http_asker(host: str, port: int, model: str) -> Iterator[Ask]:
         connection.close()
 
 
-def _checked(role: Role, signal: Signal, data: Mapping[str, Any]) -> dict[str, Any]:
-    return check_triage(data, signal) if role is Role.TRIAGE else check_classification(data, ICP, signal)
+def _checked(role: Role, signal: Signal, data: Any, shown: questions.Shown) -> dict[str, Any]:
+    if role is Role.TRIAGE:
+        return triage.checked({"label": data} if isinstance(data, str) else data, signal)
+    return check_classification(data, ICP, signal, shown.excerpt.sentences)
 
 
 class _Prompts:
@@ -146,10 +153,8 @@ class _Prompts:
     def __init__(self) -> None:
         self._book = PromptBook([packaged_folder()])
         self._book.load()
-        self._variables = questions.variables_of(ICP)
 
-    def render(self, role: Role, signal: Signal) -> Any:
+    def show(self, role: Role, signal: Signal) -> questions.Shown:
         is_triage = role is Role.TRIAGE
         chars = questions.TRIAGE_CHARS if is_triage else questions.CLASSIFY_CHARS
-        fields = questions.signal_fields(signal, ICP, chars)
-        return self._book.render("triage" if is_triage else "classification", self._variables, fields)
+        return questions.show(self._book, "triage" if is_triage else "classification", ICP, signal, ceiling_chars=chars)

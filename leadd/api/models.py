@@ -73,7 +73,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer: the stream ended by itself with reason `stop`. Anything else is a ModelFailure."""
+    """A whole answer: the stream ended by itself with reason `stop`. Anything else is a ModelFailure, but that an answer to a
+    request with `labels` may also have met its cap (`length`)."""
 
     text: str
     model: str

@@ -25,6 +25,7 @@ COMMAND_FOR = (
     ("GET /api/sinks", "leadd sinks list"),
     ("GET /api/deliveries", "leadd deliveries"),
     ("columns=text:", "--column text="),
+    ("ask with stream=true to have it written", "say --follow to have it written"),
 )
 """The daemon's hints speak of its routes; whoever sits at a command line wants the command."""
 
@@ -103,6 +104,29 @@ class Client:
                 if isinstance(found, dict):
                     yield found
 
+    def events(self, path: str, **query: Any) -> Iterator[tuple[str, Any]]:
+        """Kind and data of each server-sent event as it comes, however long that takes. Raises as `ask` does.
+
+        A stream that ends is no error, not even in the middle: the caller knows which event is the last.
+        """
+        headers = {"Accept": "text/event-stream"}
+        with self._connected(headers, None) as connection:
+            connection.request("GET", _with_query(path, query), headers=headers)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                _read(answer)
+            kind = ""
+            while line := _line_of(answer):
+                name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(": ")
+                if name == "event":
+                    kind = value
+                elif name == "data":
+                    try:
+                        found = json.loads(value)
+                    except ValueError:
+                        return  # cut off in the middle
+                    yield kind, found
+
     def running(self) -> bool:
         """True where a daemon answers."""
         try:
@@ -158,6 +182,14 @@ def owner_of(paths: Paths) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _line_of(answer: http.client.HTTPResponse) -> bytes:
+    """The next line; empty at the end, also where the daemon went away in the middle."""
+    try:
+        return answer.readline()
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _read(answer: http.client.HTTPResponse) -> Any:

@@ -7,28 +7,18 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 import click
 
 from leadd.cli.client import Client
 from leadd.cli.exits import FAILED, Ended, NotRunning
+from leadd.cli.findings import Finding
 from leadd.cli.output import json_option, print_json, say
 from leadd.config.paths import Paths
 
 SAFE_SQLITE = (3, 51, 3)
 FREE_MB = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: ok, note (worth knowing) or problem (worth mending), and the way out."""
-
-    what: str
-    level: str
-    text: str
-    way_out: str = ""
 
 
 @click.command()
@@ -154,20 +144,15 @@ def _daemon(paths: Paths) -> Iterator[Finding]:
 
 
 def _models(paths: Paths) -> Iterator[Finding]:
+    from leadd.cli.model_page import addresses_of, look_at_models
+
+    client = Client(paths)
     try:
-        figures: dict[str, Any] = Client(paths).get("/api/classify/metrics")["ollama"]
+        figures = client.get("/api/classify/metrics")["ollama"]
+        settings = client.get("/api/config")["items"]
     except Ended:
         return
-    for server in figures["health"]:
-        name = server.get("name") or server.get("use") or "model server"
-        if not server.get("reachable"):
-            yield Finding(
-                f"models {name}", "note", f"not reachable: {server.get('reason', '')}", "ollama serve starts an Ollama"
-            )
-            continue
-        yield Finding(f"models {name}", "ok", f"version {server.get('version')}, {server.get('latency_ms', 0):.0f} ms")
-        for problem in server.get("problems", ()):
-            yield Finding(f"models {name}", "problem", str(problem))
+    yield from look_at_models(figures, addresses_of(settings))
 
 
 def _components(paths: Paths) -> Iterator[Finding]:

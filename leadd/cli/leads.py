@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from leadd.cli.client import Client
+from leadd.cli.dossier import dossier, show_parts
 from leadd.cli.groups import Listing
 from leadd.cli.output import as_json_text, confirm, json_option, limit_option, pages, print_json, say, table, tell, when
 from leadd.cli.reasons import show_judgements
@@ -93,20 +94,12 @@ def show(lead_id: int, as_json: bool) -> None:
         say(f"  {signal['signal_id']}: {signal['title'] or '(no title)'} ({signal['source']}, {when(signal['found_at_ms'])})")
         if signal["url"]:
             say(f"     {signal['url']}")
-    _show_dossier(lead.get("dossier"))
+    if lead.get("dossier"):
+        say("dossier:")
+        show_parts(lead["dossier"], indent=2)
     say("timeline:")
     for entry in lead["timeline"]:
         say(f"  {when(entry['at_ms']):>12}  {entry['kind'].replace('_', ' ')}: {entry['text']}")
-
-
-def _show_dossier(dossier: dict[str, Any] | None) -> None:
-    if not dossier:
-        return
-    say("dossier:")
-    for key, value in dossier.items():
-        say(f"  {key.replace('_', ' ')}:")
-        for line in value if isinstance(value, list) else [value]:
-            say(f"    {line}")
 
 
 @leads.command()
@@ -124,6 +117,9 @@ def why(lead_id: int, as_json: bool) -> None:
         signal = entry.get("signal", entry)
         say(f"signal {signal.get('signal_id', signal.get('id'))}: {signal['title'] or '(no title)'}")
         show_judgements([j for j in entry["judgements"] if j["icp_id"] == lead["icp_id"]], {})
+
+
+leads.add_command(dossier)
 
 
 @leads.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from leadd.cli import names
 from leadd.cli.client import Client
 from leadd.cli.exits import FAILED, TEMPORARY, Ended
 from leadd.cli.groups import Listing
+from leadd.cli.model_page import places_of, roles_text, rows_of
 from leadd.cli.output import json_option, print_json, say, table
 
 TRY_LATER = {"unreachable", "busy"}
@@ -30,18 +31,27 @@ def models() -> None:
 @models.command("list")
 @json_option
 def list_models(as_json: bool) -> None:
-    """Every model with its roles: present or missing on its server, its digest, and whether it is loaded."""
-    servers = Client().get("/api/classify/metrics")["ollama"]["health"]
-    items = [_item(server, model) for server in servers for model in server.get("models", ())]
+    """Every model in the order in which it is asked, with its roles (#2: second choice; memory: only where that is short),
+    present or missing on its server, its digest, and how it is now."""
+    figures = Client().get("/api/classify/metrics")["ollama"]
+    items = [_item(server, model) for server in figures["health"] for model in rows_of(server)]
+    candidates = figures.get("candidates") or {}
+    states = {(c["server"], c["model"]): c["state"] for row in candidates.values() for c in row}
+    order = list(states)
+    items.sort(key=lambda item: order.index(key) if (key := (item["server"], item["model"])) in states else len(order))
+    for item in items:
+        key = (item["server"], item["model"])
+        item["choices"] = places_of(candidates, *key)
+        item["now"] = states.get(key, "unknown")
     if as_json:
-        print_json({"items": items})
+        print_json({"items": items, "candidates": candidates})
         return
     rows = [
-        (i["model"], ", ".join(i["roles"]), i["state"], i["digest"].removeprefix("sha256:")[:DIGEST_SIGNS],
-         i["loaded"], i["server"], i["reason"])
+        (i["model"], roles_text(i["choices"]), i["state"],
+         i["digest"].removeprefix("sha256:")[:DIGEST_SIGNS], i["now"], i["server"], i["reason"])
         for i in items
     ]  # fmt: skip
-    table(("model", "roles", "state", "digest", "loaded", "server", "reason"), rows, wide=(6,))
+    table(("model", "roles", "state", "digest", "now", "server", "reason"), rows, wide=(6,))
 
 
 @models.command()
@@ -65,7 +75,7 @@ def pull(name: str, as_json: bool) -> None:
         say(f"{name} is there")
 
 
-def _item(server: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+def _item(server: dict[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     missing = model.get("failure") == "missing_model"
     if not server.get("reachable"):
         state = "unknown"

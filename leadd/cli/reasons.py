@@ -31,6 +31,10 @@ def _show(judgements: Sequence[dict[str, Any]]) -> None:
             say(f"    failed: {row['failure']}")
         for reason in reasons_of(row):
             say(f"    {reason}")
+        shown = row.get("shown")
+        if shown:
+            told = f"{shown['kept']} of {shown['chars']} characters, {_places(shown['gaps'])} left out"
+            say(f"    the model was shown {told}")
 
 
 def reasons_of(row: dict[str, Any]) -> list[str]:
@@ -38,6 +42,10 @@ def reasons_of(row: dict[str, Any]) -> list[str]:
     said = list(row.get("reasons") or ())
     own = (row.get("answer") or {}).get("reason")
     return said or ([str(own)] if own else [])
+
+
+def _places(count: int) -> str:
+    return f"{count} place{'s' if count != 1 else ''}"
 
 
 def _score(row: dict[str, Any]) -> str:
@@ -59,4 +67,8 @@ def _asked(row: dict[str, Any]) -> str:
         parts.append(f"cache {row['cache']}")
     if row.get("total_ms"):
         parts.append(f"{row['total_ms']:.0f} ms")
+    if (row.get("wait_ms") or 0) >= 1:
+        parts.append(f"waited {row['wait_ms']:.0f} ms")
+    if row.get("instead_of"):
+        parts.append(f"in place of {row['instead_of']}")
     return f" [{', '.join(parts)}]"

@@ -23,7 +23,7 @@ def find_adjustments(settings: Settings) -> list[Adjustment]:
     """What follows from the settings; an empty list where every key already says what is in force."""
     names = list(_quantized(settings)) if settings.models.quantized else []
     models = {adjustment.key: adjustment.value for adjustment in names}
-    return [*names, *_windows(settings, models), *_debug(settings), *_prompts(settings)]
+    return [*names, *_candidates(settings), *_windows(settings, models), *_debug(settings), *_prompts(settings)]
 
 
 def _quantized(settings: Settings) -> Iterator[Adjustment]:
@@ -36,6 +36,21 @@ def _quantized(settings: Settings) -> Iterator[Adjustment]:
     for role, name in wanted.items():
         if getattr(models, role).model != name:
             yield Adjustment(f"models.{role}.model", name, "models.quantized")
+
+
+def _candidates(settings: Settings) -> Iterator[Adjustment]:
+    """Who stands by: the plain model behind its 4-bit one, those of the role itself, then the alternative by its old name."""
+    models = settings.models
+    spare = {"triage": models.fallback_triage, "classify": models.fallback_classify, "dossier": models.fallback_classify}
+    cut = {"triage": models.quantized_triage, "classify": models.quantized_classify, "dossier": models.quantized_classify}
+    for role, alternative in spare.items():
+        plan = getattr(models, role)
+        before = [{"model": plan.model, "use": plan.use}] if models.quantized and plan.model != cut[role] else []
+        after = [{"model": alternative, "use": plan.use}] if models.alternatives else []
+        if before or after:
+            own = [candidate.model_dump(mode="json") for candidate in plan.candidates]
+            because = "models.quantized" if before else "models.alternatives"
+            yield Adjustment(f"models.{role}.candidates", [*before, *own, *after], because)
 
 
 def _windows(settings: Settings, names: dict[str, str]) -> Iterator[Adjustment]:

@@ -101,10 +101,16 @@ def find_idle(settings: Settings, is_set: IsSet) -> Iterator[tuple[str, str]]:
         yield "cache.redis_url", "no tier of cache.tiers is redis"
     if is_set("cache.max_entries") and "memory" not in tiers:
         yield "cache.max_entries", "no tier of cache.tiers is memory"
+    if is_set("cache.embedding_ttl_s") and not settings.models.embed.enabled:
+        yield "cache.embedding_ttl_s", "models.embed.enabled is false"
     if not settings.models.quantized:
         for key in ("models.quantized_triage", "models.quantized_classify"):
             if is_set(key):
                 yield key, "models.quantized is false"
+    if not settings.models.alternatives:
+        for key in ("models.fallback_triage", "models.fallback_classify"):
+            if is_set(key):
+                yield key, "models.alternatives is false"
 
 
 def find_risks(settings: Settings) -> Iterator[str]:

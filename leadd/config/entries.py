@@ -54,16 +54,31 @@ class SinkEntry(ComponentEntry):
     max_attempts: int = Field(default=10, ge=1, le=100, description="tries before a delivery is dead and shown to you")
 
 
+class CandidateModel(BaseModel):
+    """A model that stands by for a role: it is asked while those before it cannot answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(min_length=1, description="name of the model on its server")
+    use: str = Field(default="ollama", min_length=1, description="server of models.servers, or component, that holds the model")
+    num_ctx: int | None = Field(
+        default=None, ge=256, le=1_048_576, description="context window in tokens; empty takes that of the role"
+    )
+
+
 class RoleModel(BaseModel):
     """Which model answers one kind of question, and how it is asked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(min_length=1, description="name of the model on its server")
-    use: str = Field(default="ollama", min_length=1, description="component that reaches the model")
+    use: str = Field(default="ollama", min_length=1, description="server of models.servers, or component, that holds the model")
     num_ctx: int = Field(
         default=4096, ge=256, le=1_048_576, description="context window in tokens, the same for every call to one model"
     )
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 answers the same each time")
     max_tokens: int = Field(default=1024, ge=1, le=65_536, description="longest answer in tokens")
     enabled: bool = Field(default=True, description="false never asks this model")
+    candidates: list[CandidateModel] = Field(
+        default_factory=list, description="models that stand by, in order: asked while those before cannot answer"
+    )

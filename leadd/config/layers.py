@@ -102,7 +102,8 @@ class Layers:
             if not self.tree[name]:
                 found[name] = _DEFAULT.label  # the section stands in the file, with nothing in it
         for loc, origin in self._origins.items():
-            if loc[0] in ("sources", "sinks") and len(loc) > 2 and not any(isinstance(part, int) for part in loc):
+            named = loc[1:] if loc[:2] == ("models", "servers") else loc if loc[0] in ("sources", "sinks") else ()
+            if len(named) > 2 and not any(isinstance(part, int) for part in loc):
                 found[dotted(loc)] = origin.label
         return found
 

@@ -84,9 +84,24 @@ LEGACY: tuple[Legacy, ...] = (
     Legacy("OLLAMA_MODEL_1B", ("models.triage.model",), "gemma3:1b"),
     Legacy("OLLAMA_MODEL_4B", _large("model"), "gemma3:4b"),
     Legacy("OLLAMA_EMBEDDING_MODEL", ("models.embed.model",), "nomic-embed-text"),
-    Legacy("ENABLE_ALTERNATIVE_MODELS", ("models.alternatives",), "false", "accepted; failover comes in a later version"),
-    Legacy("FALLBACK_MODEL_1B", ("models.fallback_triage",), "mistral:7b", "accepted; failover comes in a later version"),
-    Legacy("FALLBACK_MODEL_4B", ("models.fallback_classify",), "llama3:8b", "accepted; failover comes in a later version"),
+    Legacy(
+        "ENABLE_ALTERNATIVE_MODELS",
+        ("models.alternatives",),
+        "false",
+        "it stands by and is asked only while the first choice cannot answer",
+    ),
+    Legacy(
+        "FALLBACK_MODEL_1B",
+        ("models.fallback_triage",),
+        "mistral:7b",
+        "it stands by and is asked only while the first choice cannot answer",
+    ),
+    Legacy(
+        "FALLBACK_MODEL_4B",
+        ("models.fallback_classify",),
+        "llama3:8b",
+        "it stands by and is asked only while the first choice cannot answer",
+    ),
     Legacy("USE_QUANTIZED_MODELS", ("models.quantized",), "false"),
     Legacy(
         "QUANTIZED_MODEL_1B",
@@ -140,7 +155,7 @@ LEGACY: tuple[Legacy, ...] = (
         "BATCH_CONCURRENCY_LIMIT",
         ("inference.slots",),
         "5",
-        "Ollama answers one question at a time unless told otherwise; a second keeps it busy, more only wait inside it",
+        "a ceiling: leadd begins with one at a time and goes up while the server really answers more in the same time",
     ),
     Legacy(
         "BATCH_ENABLE_PARALLEL",
@@ -164,7 +179,9 @@ LEGACY: tuple[Legacy, ...] = (
         "0.7",
         "accepted; matching by vectors comes in a later version",
     ),
-    Legacy("EMBEDDING_CACHE_TTL", ("cache.embedding_ttl_s",), "604800", "accepted; kept vectors come in a later version"),
+    Legacy(
+        "EMBEDDING_CACHE_TTL", ("cache.embedding_ttl_s",), "604800", "vectors are kept in the database, by model and weights"
+    ),
     Legacy(
         "PROMPT_TEMPLATE_PATH",
         ("prompts.folder",),

@@ -19,7 +19,7 @@ class Choice:
 PROFILES: Mapping[str, tuple[Choice, ...]] = {
     "default": (),
     "performance": (
-        Choice("inference.slots", 4, "a strong machine answers several at once; set OLLAMA_NUM_PARALLEL=4 beside it"),
+        Choice("inference.slots", 16, "a strong machine may answer many at once; set OLLAMA_NUM_PARALLEL=4 or more beside it"),
         Choice("pipeline.in_flight", 64, "enough signals under way that no slot ever waits for the prefilter"),
         Choice("pipeline.batch", 256, "fewer and larger turns: one commit carries more signals"),
         Choice("store.readers", 6, "lists and searches do not wait for each other"),
@@ -29,7 +29,8 @@ PROFILES: Mapping[str, tuple[Choice, ...]] = {
     ),
     "constrained": (
         Choice("inference.slots", 1, "a slow machine answers one question at a time; a second would only wait inside Ollama"),
-        Choice("pipeline.in_flight", 4, "few texts in memory at one time"),
+        Choice("pipeline.in_flight", 8, "few texts in memory at one time, yet enough for one change of model"),
+        Choice("inference.details_from", 101, "prose is left to the dossier: a slow model writes it for the best leads only"),
         Choice("pipeline.batch", 16, "short turns leave the processor to the person at the machine"),
         Choice("cache.tiers", [{"use": "sqlite"}], "answers on disk only; memory belongs to the model"),
         Choice("store.readers", 1, "each reader keeps a page cache of its own"),

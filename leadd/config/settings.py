@@ -105,9 +105,7 @@ class CacheSettings(Section):
     ttl_s: float = Field(default=2_592_000, gt=0, description="seconds after which an answer is forgotten")
     max_entries: int = Field(default=1000, ge=1, le=10_000_000, description="answers that the tier in memory keeps")
     redis_url: str = Field(default="redis://localhost:6379/0", description="server of the tier redis, where one is used")
-    embedding_ttl_s: float = Field(
-        default=604_800, gt=0, description="seconds after which a vector is forgotten", json_schema_extra=LATER
-    )
+    embedding_ttl_s: float = Field(default=604_800, gt=0, description="seconds after which a vector is forgotten")
 
 
 def _role(model: str, num_ctx: int, max_tokens: int, *, temperature: float = 0.0, enabled: bool = True) -> RoleModel:
@@ -127,19 +125,23 @@ class ModelSettings(Section):
         description="with no language model: wait for one, judge by the text's own evidence, or (auto) wait only where one "
         "was set or seen before",
     )
+    servers: dict[EntryName, ComponentEntry] = Field(
+        default_factory=dict, description="further model servers by name; `use` of a role or a candidate names one"
+    )
     extra: list[ComponentEntry] = Field(default_factory=list, description="further model components to open")
-    quantized: bool = Field(default=False, description="true takes the two names below in place of the models of the roles")
+    quantized: bool = Field(
+        default=False,
+        description="true takes the two names below first, where the server has them, before the models of the roles",
+    )
     quantized_triage: str = Field(default="gemma3:1b-it-qat", min_length=1, description="4-bit model for triage")
     quantized_classify: str = Field(
         default="gemma3:4b-it-qat", min_length=1, description="4-bit model for classify and dossier"
     )
-    alternatives: bool = Field(default=False, description="true fails over to the two names below", json_schema_extra=LATER)
-    fallback_triage: str = Field(
-        default="mistral:7b", min_length=1, description="stands in for triage", json_schema_extra=LATER
+    alternatives: bool = Field(
+        default=False, description="true lets the two names below stand by, after the candidates of their roles"
     )
-    fallback_classify: str = Field(
-        default="llama3:8b", min_length=1, description="stands in for classify and dossier", json_schema_extra=LATER
-    )
+    fallback_triage: str = Field(default="mistral:7b", min_length=1, description="stands by for triage")
+    fallback_classify: str = Field(default="llama3:8b", min_length=1, description="stands by for classify and dossier")
 
     @field_validator("endpoint")
     @classmethod
@@ -150,12 +152,33 @@ class ModelSettings(Section):
 class InferenceSettings(Section):
     """How models are asked: how many at once, how long, how often again."""
 
-    slots: int = Field(default=2, ge=1, le=64, description="questions that are with a model at one time")
+    slots: int = Field(
+        default=8, ge=1, le=64, description="most questions that are with a model at one time; leadd finds how many pay"
+    )
+    adapt_slots: bool = Field(default=True, description="false always sends as many questions at one time as `slots` says")
+    min_batch: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="questions worth a change of model, where the models do not fit in memory together",
+    )
+    max_wait_s: float = Field(
+        default=60, gt=0, le=86_400, description="seconds after which a waiting question goes first, whatever its priority"
+    )
+    worth_from: float = Field(
+        default=0.5, ge=0, le=1, description="least probability, of all the evidence together, for a closer look after triage"
+    )
+    details_from: int = Field(
+        default=60,
+        ge=0,
+        le=101,
+        description="score from which a classification holds prose too (0 always, 101 never); below it the answer ends early",
+    )
     idle_s: float = Field(default=120, gt=0, le=86_400, description="longest silence in seconds within one answer")
     total_s: float = Field(default=300, gt=0, le=86_400, description="longest time in seconds for one answer")
     load_s: float = Field(default=600, gt=0, le=86_400, description="longest time in seconds for loading a model")
     max_attempts: int = Field(default=3, ge=1, le=20, description="tries of one question before its signal waits or is held")
-    streaming: bool = Field(default=False, description="true reads answers piece by piece")
+    streaming: bool = Field(default=False, description="true reads dossiers piece by piece even where nobody watches")
     health_enabled: bool = Field(default=True, description="false never asks a model server how it is unless work needs it")
     health_every_s: float = Field(
         default=300, ge=1, le=86_400, description="seconds between two looks at a server that is well"

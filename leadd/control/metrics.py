@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,6 +19,8 @@ from prometheus_client.registry import Collector
 from leadd import __version__
 from leadd.api import Failure, Role
 from leadd.control.house import House
+from leadd.control.model_figures import model_rows
+from leadd.control.model_metrics import model_families, server_families
 from leadd.inference import RoleStats
 from leadd.store.rows import BUCKETS, OUTBOX_STATES, OUTCOMES, SIGNAL_STATES, Counts
 
@@ -44,7 +47,9 @@ class Snapshot:
     evidence: Mapping[Role, RoleStats]
     in_flight: int
     waiting: int
-    reachable: Mapping[str, bool]
+    servers: list[dict[str, Any]]
+    loads: int
+    load_failures: int
     tiers: list[Mapping[str, object]]
     store: Mapping[str, float]
     ready: bool
@@ -98,7 +103,9 @@ async def take_snapshot(house: House) -> Snapshot:
         evidence=stats.evidence,
         in_flight=stats.in_flight,
         waiting=stats.waiting,
-        reachable={str(h.get("name", "model")): bool(h.get("reachable")) for h in house.inference.health()},
+        servers=[dict(row) for row in house.inference.health()],
+        loads=stats.preloads,
+        load_failures=stats.preload_failures,
         tiers=[dict(tier) for tier in await house.inference.cache_stats()],
         store=house.store.db.figures(),
         ready=house.state == "running",
@@ -125,12 +132,14 @@ class _Figures(Collector):
         yield from _models("leadd_evidence", "the reading of evidence", now.evidence)
         yield GaugeMetricFamily("leadd_model_calls_in_flight", "Calls that are with a model now", value=now.in_flight)
         yield GaugeMetricFamily("leadd_model_calls_waiting", "Questions that wait for a slot", value=now.waiting)
+        yield CounterMetricFamily("leadd_model_loads", "Loads of models that leadd asked for", value=now.loads)
+        yield CounterMetricFamily("leadd_model_load_failures", "Those of them that failed", value=now.load_failures)
         yield _gauge(
-            "leadd_model_server_up",
-            "1 where the server answers",
-            ["server"],
-            {(k,): float(v) for k, v in now.reachable.items()},
-        )
+            "leadd_model_server_up", "1 where the server answers", ["server"],
+            {(str(row.get("name", "model")),): float(bool(row.get("reachable"))) for row in now.servers},
+        )  # fmt: skip
+        yield from server_families(now.servers)
+        yield from model_families(list(model_rows(now.servers)))
         yield from _cache(now)
         yield from _store(now)
 
@@ -170,17 +179,20 @@ def _models(prefix: str, what: str, roles: Mapping[Role, RoleStats]) -> Iterator
     tokens = CounterMetricFamily(f"{prefix}_tokens", f"Tokens of calls to {what}", labels=["role", "direction"])
     seconds = CounterMetricFamily(f"{prefix}_call_seconds", f"Time that calls to {what} took", labels=["role", "stage"])
     calls = CounterMetricFamily(f"{prefix}_calls", f"Calls to {what}, retries among them", labels=["role"])
+    early = CounterMetricFamily(f"{prefix}_early_ends", f"Answers of {what} ended once enough was there", labels=["role"])
+    failovers = CounterMetricFamily(f"{prefix}_failovers", f"Questions to {what} that went to another", labels=["role"])
     for role, figures in every.items():
-        calls.add_metric([role.value], figures.calls)
+        for counter, count in ((calls, figures.calls), (early, figures.early), (failovers, figures.failovers)):
+            counter.add_metric([role.value], count)
         for cache, count in (("hit", figures.hits), ("shared", figures.shared), ("miss", figures.answers)):
             asked.add_metric([role.value, cache], count)
         for kind in Failure:
             failures.add_metric([role.value, kind.value], figures.failures.get(kind.value, 0))
         tokens.add_metric([role.value, "input"], figures.prompt_tokens)
         tokens.add_metric([role.value, "output"], figures.output_tokens)
-        for stage in ("load", "prompt", "output", "queue", "call"):
+        for stage in ("wait", "queue", "load", "prompt", "output", "call"):
             seconds.add_metric([role.value, stage], getattr(figures, f"{stage}_ms") / 1000)
-    yield from (calls, asked, failures, tokens, seconds)
+    yield from (calls, asked, failures, tokens, seconds, early, failovers)
 
 
 def _cache(now: Snapshot) -> Iterator[Metric]:

@@ -48,8 +48,13 @@ class Route:
 
     @property
     def streams(self) -> bool:
-        """True where the answer goes on for as long as the caller listens."""
+        """True where the answer may go on for as long as the caller listens."""
         return "text/event-stream" in self.gives
+
+    @property
+    def has_head(self) -> bool:
+        """True where HEAD can be answered: there is an answer that ends."""
+        return self.gives != ("text/event-stream",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Router:
             route = methods.get(method)
             if route is None and method == "HEAD":
                 route = methods.get("GET")
-                route = None if route is None or route.streams else route
+                route = None if route is None or not route.has_head else route
             if route is None:
                 allowed = ", ".join(sorted(methods))
                 raise ApiError(405, "method_not_allowed", f"this path answers {allowed}", headers={"Allow": allowed})

@@ -113,37 +113,6 @@ class BatchOut(Answer):
     results: list[BatchItem]
 
 
-class CacheFigures(Answer):
-    """All tiers together since the start; `tiers` has each. Hits are answers that cost no call to a model."""
-
-    backend: str
-    hits: int
-    misses: int
-    total_requests: int
-    hit_rate_percent: float
-    cache_size: int
-    max_size: int | None
-    ttl_seconds: float | None
-    tiers: list[dict[str, Any]] = Field(default_factory=list)
-
-
-class OllamaFigures(Answer):
-    """The language models: which plays which role, the counts of each role, and the health of their server."""
-
-    status: str
-    models: dict[str, str]
-    counts: dict[str, dict[str, Any]]
-    health: list[dict[str, Any]]
-
-
-class MetricsOut(Answer):
-    """Figures of asking since the start. `evidence` stands apart: answers read from the text, without a language model."""
-
-    ollama: OllamaFigures
-    cache: CacheFigures
-    evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-
 class TemplatesReloaded(Answer):
     """All prompts were swapped at once. `templates` names the versions now in force, `changes` what is new about them."""
 
@@ -288,8 +257,12 @@ class BucketCounts(Answer):
     total: int
 
 
+class DossierQuery(Asked):
+    stream: bool = Field(default=False, description="true has it written where there is none, and answers with events")
+
+
 class DossierOut(Answer):
-    """The dossier of a lead. States: wanted, leased (being written), done, held (see `failure`), none."""
+    """The dossier of a lead. States: wanted, leased (being written), done, held (see `failure`)."""
 
     lead_id: int
     state: str
@@ -297,6 +270,20 @@ class DossierOut(Answer):
     failure: str = ""
     attempts: int = 0
     updated_at_ms: int = 0
+
+
+class DossierNews(Answer):
+    """What an event of a dossier's stream says.
+
+    `field`: `key` and `value` of a part that is complete. `restart`: all parts before it are void. `waits`: `reason` why it is
+    not being written now. `done`: the whole `dossier`. `failed`: `reason` why there is none; it is not tried again by itself.
+    """
+
+    lead_id: int
+    key: str | None = None
+    value: str | list[str] | None = None
+    reason: str | None = None
+    dossier: DossierOut | None = None
 
 
 # -- signals --

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leadd.api import Classification, DossierAnswer, Icp, Signal, TriageAnswer
 from leadd.api.lexical import fold
+from leadd.core.forms import long_names
 from leadd.core.text import normalise
 
 _UNKNOWN = frozenset(("unknown", "unclear"))
@@ -22,6 +23,9 @@ _QUOTE_ENDS = " \t\n\"'“”„«»‚‘’`…."
 _QUOTE_SIGNS = {sign: "[\"'“”„«»‚‘’`´]{1,2}" for sign in "\"'“”„«»‚‘’`´"} | {dash: "[-‐‑‒–—−]" for dash in "-‐‑‒–—−"}
 _OPTIONAL = ("situation", "problem", "implication", "need_payoff", "economic_buyer_guess", "key_pain")
 _MAX_QUOTES = 10
+_QUOTE_CHARS = 140
+_MARK = re.compile(r"\s*\[\d{1,2}(?:,\s*\d{1,2})*\]")
+_NUMBER = re.compile(r"\s*\[?(\d{1,3})\]?\s*")
 
 
 def check_triage(data: Mapping[str, Any], signal: Signal) -> dict[str, Any]:
@@ -37,19 +41,24 @@ def check_triage(data: Mapping[str, Any], signal: Signal) -> dict[str, Any]:
     return answer.model_dump(mode="json")
 
 
-def check_classification(data: Mapping[str, Any], icp: Icp, signal: Signal) -> dict[str, Any]:
-    """A Classification as plain values.
+def check_classification(
+    data: Mapping[str, Any], icp: Icp, signal: Signal, sentences: Sequence[tuple[int, int]] = ()
+) -> dict[str, Any]:
+    """A Classification as plain values. `data` may use the compact keys (`leadd.core.forms`) or the long ones.
 
     Enumerations are checked against the ICP (ValueError outside them; an unknown pain tag is taken out), points against their
-    ranges. Quotes become the literal words of the signal; those that do not stand there are taken out, and so are links. What
-    was taken out is noted at the end of `reason_short`.
+    ranges. Quotes become the literal words of the signal; those that do not stand there are taken out, and so are links. A
+    number as a quote means a sentence out of `sentences` (places in the signal's text, the first is number 1). What was taken
+    out is noted at the end of `reason_short`.
     """
     source = _source(signal)
-    known = {name: data[name] for name in Classification.model_fields if name in data}
+    said = long_names(data)
+    known = {name: said[name] for name in Classification.model_fields if name in said}
     removed_links = 0
     for name in (*_OPTIONAL, "reason_short"):
         text, links = _cleaned(known.get(name) or "", source)
         removed_links += links
+        text = _without_numbers(text, sentences)
         known[name] = text if name == "reason_short" else _or_none(text)
     known["chaos_flags"], links = _clean_list(known.get("chaos_flags"), source)
     removed_links += links
@@ -57,7 +66,8 @@ def check_classification(data: Mapping[str, Any], icp: Icp, signal: Signal) -> d
     known["region"] = _one_of(known.get("region"), icp.regions, "region", "unknown")
     known["role_type"] = _one_of(known.get("role_type"), icp.role_types, "role_type", "unclear")
     tags, unknown_tags = _tags(known.get("pain_tags"), icp.pain_tags)
-    quotes, missing = _quotes(known.get("silver_bullet_phrases"), source)
+    spelt = _spelt_out(known.get("silver_bullet_phrases"), signal.text, sentences)
+    quotes, missing = _quotes(spelt, source)
     known["pain_tags"], known["silver_bullet_phrases"] = tags, quotes
     known["reason_short"] = _with_notes(str(known["reason_short"]), missing, removed_links, unknown_tags)
     return Classification.model_validate(known).model_dump(mode="json")
@@ -65,18 +75,19 @@ def check_classification(data: Mapping[str, Any], icp: Icp, signal: Signal) -> d
 
 def check_dossier(data: Mapping[str, Any], signal: Signal) -> dict[str, Any]:
     """A DossierAnswer as plain values; links that do not stand in the signal are taken out."""
-    source = _source(signal)
-    known: dict[str, Any] = {}
-    for name in DossierAnswer.model_fields:
-        value = data.get(name)
-        if isinstance(value, (list, tuple)):
-            known[name], _ = _clean_list(value, source)
-        else:
-            known[name], _ = _cleaned(value if value is not None else "", source)
+    known: dict[str, Any] = {name: check_dossier_field(data.get(name), signal) for name in DossierAnswer.model_fields}
     for name in ("uncomfortable_truth", "reframe_suggestion", "challenger_insight"):
         if not known[name]:
             raise ValueError(f"{name} is empty")
     return DossierAnswer.model_validate(known).model_dump(mode="json")
+
+
+def check_dossier_field(value: Any, signal: Signal) -> str | list[str]:
+    """One field of a dossier as it is kept and shown, for whoever watches it being written. Raises ValueError."""
+    source = _source(signal)
+    if isinstance(value, (list, tuple)):
+        return _clean_list(value, source)[0]
+    return _cleaned(value if value is not None else "", source)[0]
 
 
 def find_quote(quote: str, source: str) -> str | None:
@@ -156,11 +167,51 @@ def _tags(value: Any, allowed: tuple[str, ...]) -> tuple[list[str], int]:
     return list(known), sum(_key(tag) not in by_key for tag in said)
 
 
+def _spelt_out(value: Any, text: str, sentences: Sequence[tuple[int, int]]) -> Any:
+    """The same quotes, with the words of a sentence in the place of its number; '' where there is no such sentence."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    spelt = []
+    for quote in value:
+        number = _number_of(quote, known=bool(sentences))
+        if number is None:
+            spelt.append(quote)
+        elif 1 <= number <= len(sentences):
+            spelt.append(_shortened(text[slice(*sentences[number - 1])]))
+        else:
+            spelt.append("")
+    return spelt
+
+
+def _without_numbers(text: str, sentences: Sequence[tuple[int, int]]) -> str:
+    """A text without the numbers of sentences (`[3]`), which small models take over and which mean nothing to a reader."""
+    return _MARK.sub("", text).strip() if sentences and "[" in text else text
+
+
+def _number_of(quote: Any, *, known: bool) -> int | None:
+    if isinstance(quote, bool):
+        return None
+    if isinstance(quote, int):
+        return quote
+    if isinstance(quote, float) and quote.is_integer():
+        return int(quote)
+    written = _NUMBER.fullmatch(quote) if known and isinstance(quote, str) else None
+    return int(written[1]) if written else None
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence cut at a word, so that it fits on a line of a list of leads."""
+    if len(sentence) <= _QUOTE_CHARS:
+        return sentence
+    cut = sentence[: _QUOTE_CHARS + 1]
+    return (cut.rsplit(None, 1)[0] if re.search(r"\s", cut) else cut[:_QUOTE_CHARS]).rstrip(" ,;:-–")
+
+
 def _quotes(value: Any, source: str) -> tuple[list[str], int]:
     if value is None:
         return [], 0
     if not isinstance(value, (list, tuple)) or not all(isinstance(quote, str) for quote in value):
-        raise ValueError("silver_bullet_phrases is no list of texts")
+        raise ValueError("silver_bullet_phrases is no list of texts or of numbers of sentences")
     found = [find_quote(normalise(quote), source) for quote in value[: _MAX_QUOTES * 2]]
     literal = list(dict.fromkeys(quote[:600] for quote in found if quote))
     return literal[:_MAX_QUOTES], sum(quote is None for quote in found)

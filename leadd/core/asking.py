@@ -14,13 +14,13 @@ from leadd.core import outcomes
 from leadd.core.intake import prepare, with_contacts
 from leadd.core.pipeline import MODEL, Done, Pipeline
 from leadd.core.profiles import Profiles
+from leadd.core.questions import PERSON_PRIORITY
 from leadd.inference import Inference, is_outage
 from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.rows import NewSignal
 
 SOURCE = "api"
-PERSON_PRIORITY = 10
 RECALL_ENTRIES = 2_000
 
 

@@ -98,7 +98,10 @@ class Core:
         self.profiles = Profiles(store)
         self.supervisor = Supervisor(clock, log)
         self.intake = Intake(store, clock, self.events)
-        reader = Reader(store, inference, prompts)
+        reader = Reader(
+            store, inference, prompts, clock,
+            worth_from=settings.inference.worth_from, details_from=settings.inference.details_from,
+        )  # fmt: skip
         twins = Twins(store, inference, prompts)
         self.pipeline = Pipeline(
             store, inference, reader, twins, self.profiles, self.events, clock, log, settings,
@@ -110,7 +113,7 @@ class Core:
         )  # fmt: skip
         self.dossiers = Dossiers(
             store, inference, prompts, self.profiles, self.events, clock, log,
-            owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000),
+            owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000), wake=self._wake_dossiers,
         )  # fmt: skip
         self._source_work: dict[str, SourceWork] = {}
         self._deliveries: dict[str, Delivery] = {}
@@ -150,6 +153,7 @@ class Core:
             add(f"reader:{number + 1}", self.pipeline.read_turn)
         add("pipeline", self.pipeline.turn)
         add("dossiers", self.dossiers.turn)
+        add("dossiers:asked", self.dossiers.asked_turn)
         for work in self._source_work.values():
             self._start_source(work)
         for name, delivery in self._deliveries.items():
@@ -202,6 +206,10 @@ class Core:
     def _hurry_inference(self) -> None:
         self.supervisor.wake("inference")
 
+    def _wake_dossiers(self) -> None:
+        for name in ("dossiers:asked", "dossiers"):
+            self.supervisor.wake(name)
+
     def _on_event(self, kind: str) -> None:
         """Work that follows from news begins at once instead of at the next look."""
         if kind == "signals.accepted":
@@ -209,16 +217,16 @@ class Core:
         elif kind in {"lead.created", "lead.upgraded", "deliveries.changed"}:
             for name in self._deliveries:
                 self.supervisor.wake(f"sink:{name}")
-            self.supervisor.wake("dossiers")
+            self._wake_dossiers()
 
     async def _watch_models(self) -> float | None:
         """Wake what waits for a model when one becomes available."""
         before = self._can_read()
         await self._remember_model()
         await self.inference.changed()
+        self._wake_dossiers()  # their model may be another one than those that read signals
         if self._can_read() != before or before:
             self.supervisor.wake("pipeline")
-            self.supervisor.wake("dossiers")
             self.events.publish("models.changed", available=self._can_read())
         return 0
 

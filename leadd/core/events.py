@@ -1,4 +1,7 @@
-"""News of what happened, for whoever watches: published after the commit, never before."""
+"""News of what happened, for whoever watches: published after the commit, never before.
+
+Only `dossier.field` and `dossier.restart` tell of something that is not stored: an answer while it is being written.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
@@ -18,6 +18,7 @@ from leadd.core.prefilter import Drop, Keep
 from leadd.core.profiles import Profile, Profiles
 from leadd.core.reading import Reader, Reading
 from leadd.core.twins import Twins
+from leadd.core.vectors import SignalVectors
 from leadd.inference import Inference, is_outage
 from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import SignalRow, SinkRef
@@ -32,11 +33,12 @@ HOPELESS = {Failure.TOO_LONG, Failure.BAD_REQUEST}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A signal and the prefilter's word on it for each ICP in force."""
+    """A signal and the prefilter's word on it for each ICP in force; `near` has its cosine with ICPs by id, where known."""
 
     signal: SignalRow
     verdicts: tuple[tuple[Profile, Keep | Drop], ...]
     may_have_twin: bool = True
+    near: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def kept(self) -> bool:
@@ -99,6 +101,11 @@ class Pipeline:
         self._sinks = sinks
         self.wake = wake
         self._twins = twins
+        embedder = settings.models.embed
+        self._vectors = SignalVectors(
+            store.embeddings, inference, clock, log,
+            model=embedder.model, window_tokens=embedder.num_ctx, keep_s=settings.cache.embedding_ttl_s,
+        )  # fmt: skip
         self._queue: Handoff[Judged] = Handoff(max(1, settings.pipeline.in_flight))
         self._thresholds = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
         self._tried: set[int] = set()
@@ -131,16 +138,25 @@ class Pipeline:
             if not can_read:
                 await self._wait_for_model(kept)
                 return 0
-            twins = await self._twins.possible([j.signal for j in kept]) if kept else frozenset()
-            for item in kept:
-                if await self._queue.put(item if item.signal.id in twins else replace(item, may_have_twin=False)):
-                    unsettled.discard(item.signal.id)
+            await self._hand_over(kept, unsettled)
             await self.give_back(unsettled)
         except BaseException:
             # Whatever was not handed on goes back, or it would lie leased until the next boot.
             await self.give_back(unsettled)
             raise
         return 0
+
+    async def _hand_over(self, kept: Sequence[Judged], unsettled: set[int]) -> None:
+        """Give signals to the readers, a batch of vectors at a time; those that were taken leave `unsettled`."""
+        twins = await self._twins.possible([j.signal for j in kept]) if kept else frozenset()
+        left = list(kept)
+        while left:
+            part, left = left[: self._vectors.batch], left[self._vectors.batch :]
+            near = await self._vectors.similarities([j.signal for j in part], self._profiles.current)
+            for item in part:
+                signal_id = item.signal.id
+                if await self._queue.put(replace(item, may_have_twin=signal_id in twins, near=near.get(signal_id, {}))):
+                    unsettled.discard(signal_id)
 
     async def read_turn(self) -> float | None:
         """Take one signal from the feeder through the models. One round of one reader."""
@@ -220,8 +236,9 @@ class Pipeline:
                 # What was paid for the ICPs before this one is journaled before more is asked.
                 readings = [await self._reader.keep(r) if isinstance(r, Reading) and r.paid else r for r in readings]
                 reading = await self._reader.read(
-                    signal, profile, verdict, priority=priority, resumed=self._may_be_answered(signal)
-                )
+                    signal, profile, verdict, priority=priority, resumed=self._may_be_answered(signal),
+                    similarity=item.near.get(profile.id),
+                )  # fmt: skip
             readings.append(reading)
         ends = tuple(
             outcomes.dropped(signal, profile, found)

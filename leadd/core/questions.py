@@ -8,17 +8,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from leadd.api import Icp, Method, Role, Signal, Subject, TriageAnswer
-from leadd.core.answer_checks import check_classification, check_dossier, check_triage
-from leadd.core.excerpts import Excerpt, fit_text
+from leadd.api import Icp, Role, Signal, Subject
+from leadd.api.lexical import significant_words
+from leadd.core.answer_checks import check_classification, check_dossier
+from leadd.core.early import enough_below, stop_rule
+from leadd.core.excerpts import Excerpt, fit_text, weights_of
+from leadd.core.forms import asks_for_numbers
 from leadd.core.text import NORMALISER_VERSION
-from leadd.inference import Question
-from leadd.prompting import Rendered
+from leadd.inference import Check, Question
+from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, latin_chars, text_budget_chars
+from leadd.prompting import PromptBook, Rendered
 
-TRIAGE_CHARS = 1600
-CLASSIFY_CHARS = 6000
+TRIAGE_CHARS = 900
+CLASSIFY_CHARS = 1800
+DOSSIER_CHARS = 1600
+"""What is worth reading of a text at most, for each kind of question, in Latin characters."""
+
+PERSON_PRIORITY = 1000
+"""Questions from this priority on have a person waiting for them, who wants to see all that there is about a match."""
+
+_EXPECTED_OF_CAP = 0.25
+"""What an answer usually takes of its prompt's `max_tokens`, which holds the longest one and a margin. Most end early."""
+
+
+class Shown(NamedTuple):
+    """A rendered prompt, and what of the signal's text it shows."""
+
+    rendered: Rendered
+    excerpt: Excerpt
 
 
 def variables_of(icp: Icp) -> dict[str, Any]:
@@ -34,49 +54,75 @@ def variables_of(icp: Icp) -> dict[str, Any]:
     }
 
 
-def signal_fields(signal: Signal, icp: Icp, budget_chars: int = TRIAGE_CHARS) -> dict[str, str | None]:
+def signal_fields(signal: Signal, icp: Icp, budget_chars: int = DOSSIER_CHARS) -> dict[str, str | None]:
     """What a prompt shows of a signal: title, company, location and the text cut to a budget (see `excerpt`)."""
-    return {
-        "title": signal.title[:300] or None,
-        "company": (signal.company or "")[:200] or None,
-        "location": (signal.location or "")[:200] or None,
-        "text": excerpt(signal, icp, budget_chars).text,
-    }
+    return _fields(signal, excerpt(signal, icp, budget_chars).text)
 
 
-def excerpt(signal: Signal, icp: Icp, budget_chars: int = TRIAGE_CHARS) -> Excerpt:
-    """The text of a signal cut to a budget, and how much was left out."""
-    keywords = (*icp.hiring_keywords.values, *icp.pain_keywords.values)
-    return fit_text(signal.text, f"{icp.description} {' '.join(keywords)}", budget_chars)
+def excerpt(signal: Signal, icp: Icp, budget_chars: int = DOSSIER_CHARS, *, numbered: bool = False) -> Excerpt:
+    """The text of a signal cut to a budget, how much was left out, and its sentences where they are `numbered`."""
+    wanted = weights_of(icp.description, (*icp.hiring_keywords.values, *icp.pain_keywords.values))
+    return fit_text(signal.text, wanted, budget_chars, numbered=numbered)
 
 
-def triage(icp: Icp, signal: Signal, rendered: Rendered, *, priority: int = 0) -> Question:
-    """Worth a closer look? The answer is a TriageAnswer as plain values."""
-    return _question(Role.TRIAGE, icp, signal, rendered, priority, lambda data: check_triage(data, signal))
+def show(
+    prompts: PromptBook,
+    name: str,
+    icp: Icp,
+    signal: Signal,
+    *,
+    ceiling_chars: int,
+    chars_per_token: float = USUAL_CHARS_PER_TOKEN,
+    limit_tokens: int = 0,
+    variables: Mapping[str, Any] | None = None,
+) -> Shown:
+    """A prompt for a signal, with as much of its text as fits both `ceiling_chars` and the soft total of the call.
+
+    `limit_tokens` (0: none) and `chars_per_token` are those of the model that is asked (`Inference.token_budget` and
+    `.chars_per_token`). Only the text is ever cut, never the instructions. A prompt that asks for the numbers of sentences
+    gets a text with numbers. `variables` come on top of those of the ICP. Raises PromptError.
+    """
+    given = variables_of(icp) | dict(variables or {})
+    bare = prompts.render(name, given, _fields(signal, ""))
+    around = sum(latin_chars(message.content) for message in bare.messages)
+    expected = int(bare.max_tokens * _EXPECTED_OF_CAP)
+    budget = text_budget_chars(around, expected, chars_per_token, limit_tokens, ceiling_chars)
+    shown = excerpt(signal, icp, budget, numbered=asks_for_numbers(bare.schema))
+    return Shown(prompts.render(name, given, _fields(signal, shown.text)), shown)
 
 
-def classify(icp: Icp, signal: Signal, rendered: Rendered, *, priority: int = 0) -> Question:
-    """The full structure. The answer is a Classification as plain values, quotes verified against the signal."""
-    return _question(Role.CLASSIFY, icp, signal, rendered, priority, lambda data: check_classification(data, icp, signal))
+def classify(
+    icp: Icp,
+    signal: Signal,
+    rendered: Rendered,
+    *,
+    priority: int = 0,
+    details_from: int = 60,
+    excerpt: Excerpt | None = None,
+) -> Question:
+    """The full structure. The answer is a Classification as plain values, quotes verified against the signal.
+
+    Below `details_from` points (0 to 101), and where there is no match, the answer ends with its verdict and without prose;
+    0 waits for all of every answer. Where a person waits (`PERSON_PRIORITY`) every match has its prose. `excerpt` is what
+    `show` gave beside `rendered`: it tells which sentence a number means, so without it no number becomes a quote.
+    """
+    sentences = excerpt.sentences if excerpt is not None else ()
+    question = question_of(
+        Role.CLASSIFY, icp, signal, rendered, priority, lambda data: check_classification(data, icp, signal, sentences)
+    )
+    if details_from <= 0:
+        return question
+    match_only = priority >= PERSON_PRIORITY
+    return replace(
+        question,
+        enough=enough_below(details_from, rendered.schema, match_only=match_only),
+        stop_rule=stop_rule(details_from, match_only=match_only),
+    )
 
 
 def dossier(icp: Icp, signal: Signal, rendered: Rendered, *, priority: int = 0) -> Question:
     """The deeper text about a lead. The answer is a DossierAnswer as plain values."""
-    return _question(Role.DOSSIER, icp, signal, rendered, priority, lambda data: check_dossier(data, signal))
-
-
-def is_worth(data: Mapping[str, Any]) -> bool:
-    """Whether a checked triage answer says yes."""
-    return data.get("worth") is True
-
-
-def triage_reason(data: Mapping[str, Any], method: str) -> str:
-    """One sentence on a triage answer, for the user."""
-    answer = TriageAnswer.model_validate(data)
-    who = "The evidence in the text" if method == Method.EVIDENCE else "Triage by the model"
-    said = "says yes" if answer.worth else "says no"
-    share = f" ({answer.probability:.0%} yes)" if answer.probability is not None else ""
-    return f"{who} {said}{share}{': ' + answer.reason if answer.reason else '.'}"
+    return question_of(Role.DOSSIER, icp, signal, rendered, priority, lambda data: check_dossier(data, signal))
 
 
 def lead_summary(
@@ -91,7 +137,8 @@ def lead_summary(
     return "\n".join(lines)[:2000]
 
 
-def _question(role: Role, icp: Icp, signal: Signal, rendered: Rendered, priority: int, check: Any) -> Question:
+def question_of(role: Role, icp: Icp, signal: Signal, rendered: Rendered, priority: int, check: Check) -> Question:
+    """The question that a rendered prompt puts about a signal; `check` makes plain values of the answer's data."""
     return Question(
         role=role,
         messages=rendered.messages,
@@ -106,7 +153,17 @@ def _question(role: Role, icp: Icp, signal: Signal, rendered: Rendered, priority
         check=check,
         priority=priority,
         normaliser_version=NORMALISER_VERSION,
+        labels=rendered.labels,
     )
+
+
+def _fields(signal: Signal, text: str) -> dict[str, str | None]:
+    return {
+        "title": signal.title[:300] or None,
+        "company": (signal.company or "")[:200] or None,
+        "location": (signal.location or "")[:200] or None,
+        "text": text,
+    }
 
 
 def _shown_hash(signal: Signal, rendered: Rendered) -> str:
@@ -125,17 +182,37 @@ def _shown_hash(signal: Signal, rendered: Rendered) -> str:
 
 
 def _fields_text(icp: Icp) -> str:
-    """The ICP's fields as lines, the first values of each: a prompt is no place for a hundred keywords."""
+    """The ICP's fields as lines. Keywords are many and alike: those come in that say something which neither the description
+    nor an earlier one has said, up to a length. A prompt is no place for a hundred keywords, every one is read at every call.
+    """
     lines = []
-    for label, field in (
-        ("Company sizes", icp.sizes),
-        ("Industries", icp.industries),
-        ("Locations", icp.locations),
-        ("Looks for", icp.hiring_keywords),
-        ("Signs of need", icp.pain_keywords),
-        ("Not wanted", icp.exclude_keywords),
+    for label, field, most_chars, said in (
+        ("Company sizes", icp.sizes, 60, ""),
+        ("Industries", icp.industries, 80, icp.description),
+        ("Locations", icp.locations, 120, ""),
+        ("Looks for", icp.hiring_keywords, 100, icp.description),
+        ("Signs of need", icp.pain_keywords, 100, icp.description),
+        ("Not wanted", icp.exclude_keywords, 160, ""),
     ):
-        if field.values:
+        told = _telling(field.values, said if field.use != "exclude" else "", most_chars)
+        if told:
             word = "not: " if field.use == "exclude" and label != "Not wanted" else ""
-            lines.append(f"{label}: {word}{', '.join(field.values[:15])}")
+            lines.append(f"{label}: {word}{', '.join(told)}")
     return "\n".join(lines) or "No further fields."
+
+
+def _telling(values: Sequence[str], said: str, most_chars: int) -> list[str]:
+    """The first values that bring a word not yet said, within a length; the first one always where nothing was said."""
+    known = set(significant_words(said))
+    told: list[str] = []
+    left = most_chars
+    for value in values:
+        new = set(significant_words(value))
+        if new and new <= known:
+            continue
+        left -= len(value) + 2
+        if told and left < 0:
+            break
+        told.append(value.rstrip("*"))
+        known |= new
+    return told

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from leadd.api import Classification, Method, ModelFailure, Signal
-from leadd.core import questions
+from leadd.api import Classification, Clock, Method, ModelFailure, Role, Signal
+from leadd.core import questions, triage
+from leadd.core.excerpts import Excerpt
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
+from leadd.core.questions import Shown
+from leadd.core.scales import Scales
+from leadd.core.triage import NO, YES, Decision
 from leadd.inference import Answer, Inference, Question
-from leadd.prompting import PromptBook, Rendered
+from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.rows import JudgementRow, NewJudgement
 
-YES = "yes"
-NO = "no"
+RULE = "rule"
+"""The method of what no model was asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +46,77 @@ class _Course:
 
     signal: Signal
     profile: Profile
+    known: triage.Known
+    priority: int
     resumed: bool
     unwritten: list[NewJudgement] = field(default_factory=list)
     cached: bool = True
     paid: bool = False
 
 
-class Reader:
-    """Puts the questions and keeps the journal. A failure of a model comes out as ModelFailure, never as an answer."""
+@dataclass(frozen=True, slots=True)
+class _Triaged:
+    """What triage came to. `promise` (0 to 1) is how likely a closer look pays."""
 
-    def __init__(self, store: Store, inference: Inference, prompts: PromptBook) -> None:
+    worth: bool
+    method: str
+    reason: str
+    promise: float
+
+
+class Reader:
+    """Puts the questions and keeps the journal. A failure of a model comes out as ModelFailure, never as an answer.
+
+    `worth_from` is the least probability of all the evidence together for a closer look; `details_from` is the score from which
+    a classification has prose (see `questions.classify`).
+    """
+
+    def __init__(
+        self, store: Store, inference: Inference, prompts: PromptBook, clock: Clock, *, worth_from: float = 0.5,
+        details_from: int = 60,
+    ) -> None:  # fmt: skip
         self._store = store
         self._inference = inference
         self._prompts = prompts
+        self._details_from = details_from
+        self._scales = Scales(store, inference, prompts, clock, worth_from=worth_from)
 
-    async def read(self, signal: Signal, profile: Profile, keep: Keep, *, priority: int = 0, resumed: bool = False) -> Reading:
-        """Ask triage, and classification where triage says yes.
+    async def read(
+        self,
+        signal: Signal,
+        profile: Profile,
+        keep: Keep,
+        *,
+        priority: int = 0,
+        resumed: bool = False,
+        similarity: float | None = None,
+    ) -> Reading:
+        """Ask triage, and classification where the evidence together says yes. Raises ModelFailure.
 
         `resumed` says that an earlier try may have got answers: those in the journal are used, so a crash never pays twice.
-        Raises ModelFailure.
+        `similarity` is the cosine of the signal with the ICP, where vectors are made. A person's question has a priority of its
+        own; without one (0) the more promising signal is asked about first.
         """
-        course = _Course(signal, profile, resumed)
+        course = _Course(signal, profile, triage.Known(keep, similarity), priority, resumed)
         course.unwritten.append(prefilter_judgement(signal, profile, keep))
-        rendered = self._render("triage", signal, profile, questions.TRIAGE_CHARS)
-        question = questions.triage(profile.icp, signal, rendered, priority=priority)
-        data, method = await self._put(course, "triage", question)
-        worth = questions.is_worth(data)
-        if not worth:
-            reasons = (questions.triage_reason(data, method),)
-            return Reading(False, None, method, reasons, tuple(course.unwritten), course.cached, course.paid)
+        found = await self._triage(course)
+        if not found.worth:
+            return Reading(False, None, found.method, (found.reason,), tuple(course.unwritten), course.cached, course.paid)
         if course.paid:
             # Paid for: into the journal before the next question, so that no crash can ask the same again.
             await self._write(course)
-        rendered = self._render("classification", signal, profile, questions.CLASSIFY_CHARS)
-        question = questions.classify(profile.icp, signal, rendered, priority=priority)
-        data, method = await self._put(course, "classify", question)
+        shown = self._show("classification", Role.CLASSIFY, course, questions.CLASSIFY_CHARS)
+        question = questions.classify(
+            profile.icp, signal, shown.rendered, priority=priority or 100 + round(100 * found.promise),
+            details_from=self._details_from, excerpt=shown.excerpt,
+        )  # fmt: skip
+        earlier = await self._from_journal(course, "classify", question)
+        if earlier is not None and earlier.answer is not None:
+            data, method = earlier.answer, earlier.method
+        else:
+            answer = await self._ask(course, "classify", question)
+            course.unwritten.append(answered_judgement(signal, profile, "classify", answer, shown.excerpt))
+            data, method = answer.data, str(answer.provenance.method)
         classification = Classification.model_validate(data)
         return Reading(True, classification, method, (), tuple(course.unwritten), course.cached, course.paid)
 
@@ -85,15 +125,44 @@ class Reader:
         await self._store.judgements.add_many(reading.judgements)
         return replace(reading, judgements=(), paid=False)
 
-    def _render(self, name: str, signal: Signal, profile: Profile, budget_chars: int) -> Rendered:
-        fields = questions.signal_fields(signal, profile.icp, budget_chars)
-        return self._prompts.render(name, questions.variables_of(profile.icp), fields)
-
-    async def _put(self, course: _Course, stage: str, question: Question) -> tuple[dict[str, Any], str]:
+    async def _triage(self, course: _Course) -> _Triaged:
+        signal, profile = course.signal, course.profile
+        shown: Shown | None = None
         if course.resumed:
-            earlier = await self._from_journal(course, stage, question)
+            shown = self._show("triage", Role.TRIAGE, course, questions.TRIAGE_CHARS)
+            earlier = await self._from_journal(course, "triage", self._triage_question(course, shown))
             if earlier is not None and earlier.answer is not None:
-                return dict(earlier.answer), earlier.method
+                return _triaged(earlier.answer, earlier.method, earlier.reasons)
+        many, settled = await self._scales.stands_for(signal, profile, course.known, course.priority)
+        if settled is not None:
+            course.unwritten.append(settled_judgement(signal, profile, settled))
+            return _Triaged(settled.worth, RULE, settled.reason, settled.joined.probability)
+        shown = shown or self._show("triage", Role.TRIAGE, course, questions.TRIAGE_CHARS)
+        answer = await self._ask(course, "triage", self._triage_question(course, shown))
+        row = answered_judgement(signal, profile, "triage", answer, shown.excerpt)
+        if answer.provenance.method != Method.MODEL:
+            # The reader of evidence has weighed the words itself; what it saw is kept for the day a model joins in.
+            row = replace(row, answer=answer.data | {"evidence": course.known.evidence()})
+            course.unwritten.append(row)
+            return _triaged(answer.data, row.method, row.reasons)
+        decision = await self._scales.decide(
+            profile, course.known, answer.data, answer.provenance.digest, answer.provenance.prompt_hash,
+            stands_for=many, priority=course.priority or round(course.known.keep.score),
+        )  # fmt: skip
+        course.unwritten.append(weighed(row, decision))
+        return _Triaged(decision.worth, row.method, decision.reason, decision.joined.probability)
+
+    def _triage_question(self, course: _Course, shown: Shown) -> Question:
+        priority = course.priority or round(course.known.keep.score)
+        return triage.question(course.profile.icp, course.signal, shown.rendered, priority=priority)
+
+    def _show(self, name: str, role: Role, course: _Course, most_chars: int) -> Shown:
+        return questions.show(
+            self._prompts, name, course.profile.icp, course.signal, ceiling_chars=most_chars,
+            chars_per_token=self._inference.chars_per_token(role), limit_tokens=self._inference.token_budget(role),
+        )  # fmt: skip
+
+    async def _ask(self, course: _Course, stage: str, question: Question) -> Answer:
         try:
             answer = await self._inference.ask(question)
         except ModelFailure as failure:
@@ -101,22 +170,32 @@ class Reader:
                 await self._write(course)
             await self._store.judgements.add(failed_judgement(course.signal, course.profile, stage, question, failure))
             raise
-        judgement = answered_judgement(course.signal, course.profile, stage, answer)
-        course.unwritten.append(judgement)
         if answer.provenance.cache != "hit":
             course.cached = False
         if answer.provenance.cache == "miss" and answer.provenance.method == Method.MODEL:
             course.paid = True
-        return answer.data, answer.provenance.method
+        return answer
 
     async def _from_journal(self, course: _Course, stage: str, question: Question) -> JudgementRow | None:
-        key = await self._inference.key_of(question)
-        return await self._store.judgements.find_answer(course.signal.id, course.profile.id, stage, key)
+        if not course.resumed:
+            return None
+        for key in await self._inference.keys_of(question):
+            row = await self._store.judgements.find_answer(course.signal.id, course.profile.id, stage, key)
+            if row is not None:
+                return row
+        return None
 
     async def _write(self, course: _Course) -> None:
         await self._store.judgements.add_many(tuple(course.unwritten))
         course.unwritten.clear()
         course.paid = False
+
+
+def _triaged(answer: Mapping[str, Any], method: str, reasons: Sequence[str]) -> _Triaged:
+    """What an answer of triage says by itself: one of the journal, or one that nothing is joined with."""
+    share = answer.get("probability")
+    promise = share if isinstance(share, int | float) else 0.5
+    return _Triaged(triage.is_worth(answer), method, reasons[0] if reasons else "", promise)
 
 
 def prefilter_judgement(signal: Signal, profile: Profile, keep: Keep) -> NewJudgement:
@@ -150,8 +229,29 @@ def failed_judgement(signal: Signal, profile: Profile, stage: str, question: Que
     )
 
 
-def answered_judgement(signal: Signal, profile: Profile, stage: str, answer: Answer) -> NewJudgement:
-    """The journal row of an answer, with all of its provenance."""
+def settled_judgement(signal: Signal, profile: Profile, decision: Decision) -> NewJudgement:
+    """The journal row of a triage that the other evidence settled, with the model and prompt that need not be asked."""
+    digest, _, prompt_hash = decision.asked.rpartition("/")
+    row = NewJudgement(signal_id=signal.id, icp_id=profile.id, stage="triage", decision="", method=RULE, rule="evidence")
+    return weighed(replace(row, digest=digest, prompt_hash=prompt_hash), decision)
+
+
+def weighed(row: NewJudgement, decision: Decision) -> NewJudgement:
+    """A row of triage with what the evidence together says, in percent, instead of the model's word alone."""
+    return replace(
+        row,
+        decision=YES if decision.worth else NO,
+        answer=decision.answer,
+        reasons=(decision.reason,),
+        score=round(100 * decision.joined.probability, 1),
+        threshold=round(100 * decision.worth_from, 1),
+    )
+
+
+def answered_judgement(
+    signal: Signal, profile: Profile, stage: str, answer: Answer, excerpt: Excerpt | None = None
+) -> NewJudgement:
+    """The journal row of an answer, with all of its provenance; `excerpt` is what the model was shown of the text."""
     p = answer.provenance
     decision = DECISIONS[stage](answer.data)
     return NewJudgement(
@@ -177,16 +277,26 @@ def answered_judgement(signal: Signal, profile: Profile, stage: str, answer: Ans
         queue_ms=p.usage.queue_ms,
         total_ms=p.usage.total_ms,
         done_reason=p.done_reason,
+        wait_ms=p.wait_ms,
+        shown=shown_of(excerpt),
+        instead_of=p.instead_of,
     )
 
 
+def shown_of(excerpt: Excerpt | None) -> dict[str, int] | None:
+    """How much of a text was shown, for the journal; None where all of it was."""
+    if excerpt is None or not excerpt.is_cut:
+        return None
+    return {"chars": excerpt.total_chars, "kept": excerpt.kept_chars, "gaps": excerpt.gaps}
+
+
 DECISIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "triage": lambda data: YES if questions.is_worth(data) else NO,
+    "triage": lambda data: YES if triage.is_worth(data) else NO,
     "classify": lambda data: "match" if data.get("icp_match") else "no_match",
     "dossier": lambda data: "written",
 }
 REASONS: Mapping[str, Callable[[Mapping[str, Any], str], tuple[str, ...]]] = {
-    "triage": lambda data, method: (questions.triage_reason(data, method),),
+    "triage": lambda data, method: (triage.reason_of(data, method),),
     "classify": lambda data, method: (str(data["reason_short"]),) if data.get("reason_short") else (),
     "dossier": lambda data, method: (),
 }

@@ -8,7 +8,8 @@ from leadd.api import Classification, Method, Role, Signal
 from leadd.core import companies
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
-from leadd.core.reading import NO, Reading, prefilter_judgement
+from leadd.core.reading import RULE, Reading, prefilter_judgement
+from leadd.core.triage import NO
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
 from leadd.store import Store
@@ -52,14 +53,18 @@ class Twins:
         return Reading(True, answer, classify.method, reasons, tuple(copies), True)
 
     async def _still_holds(self, row: JudgementRow, profile: Profile) -> bool:
-        """An answer holds while the same question would be put to the same model: neither ICP, prompt nor model changed."""
+        """An answer holds while the same question would be put to the same models: neither ICP, prompt nor models changed.
+
+        So does a triage that was settled without asking: it names the prompt and the model that it was settled for.
+        """
         role, prompt = PROMPT_OF[row.stage]
         now = self._inference.availability(role)
-        if not now.ok or now.method != row.method or row.created_at_ms < profile.updated_at_ms:
+        method = Method.MODEL.value if row.method == RULE else row.method
+        if not now.ok or now.method != method or row.created_at_ms < profile.updated_at_ms:
             return False
         if row.prompt_hash != self._prompts.in_force()[prompt].content_hash:
             return False
-        return row.method == Method.EVIDENCE or row.digest == await self._inference.digest_of(role)
+        return row.method == Method.EVIDENCE or row.digest in self._inference.digests_of(role)
 
 
 def same_opening(signal: Signal, twin: SignalRow) -> bool:
@@ -84,6 +89,9 @@ def _copy(signal: Signal, row: JudgementRow, twin_id: int) -> NewJudgement:
         icp_id=row.icp_id,
         stage=row.stage,
         decision=row.decision,
+        score=row.score,
+        threshold=row.threshold,
+        rule=row.rule,
         method=row.method,
         answer=row.answer,
         reasons=(f"the answer for signal {twin_id}, which says the same",),

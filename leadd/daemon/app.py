@@ -13,8 +13,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from leadd import __version__
-from leadd.api import CacheBackend, Clock, Model, Role, SystemClock
-from leadd.config.entries import RoleModel
+from leadd.api import CacheBackend, Clock, Model, SystemClock
 from leadd.config.loading import Loaded
 from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
@@ -26,10 +25,11 @@ from leadd.daemon.icp_files import folder_of, take_in
 from leadd.daemon.lock import DaemonLock, Owner
 from leadd.daemon.network import LentHttp
 from leadd.daemon.notify import notify
+from leadd.daemon.roles import role_plans
 from leadd.daemon.state import report
 from leadd.daemon.upkeep import check_all, pull
 from leadd.daemon.watchdog import Watchdog
-from leadd.inference import Inference, InferenceSettings, RolePlan
+from leadd.inference import Inference, InferenceSettings
 from leadd.prompting import PromptBook, Reload, packaged_folder
 from leadd.registry import PluginState, Registry
 from leadd.store import Store
@@ -184,7 +184,7 @@ class Daemon:
         if evidence is not None and not await self._open_component("model", EVIDENCE, evidence):
             evidence = None
         self.inference = Inference(
-            models, self._role_plans(models), caches,
+            models, role_plans(self.settings.models, models), caches,
             settings=await self._inference_settings(), clock=self.clock, log=self.log, evidence=evidence,
         )  # fmt: skip
         await self.inference.open()
@@ -210,23 +210,13 @@ class Daemon:
         except Exception as error:
             self.log.warning("%s did not close cleanly: %s", name, error)
 
-    def _role_plans(self, models: dict[str, Model]) -> dict[Role, RolePlan]:
-        m = self.settings.models
-        plans: dict[Role, RolePlan] = {}
-        for role, entry in (
-            (Role.TRIAGE, m.triage),
-            (Role.CLASSIFY, m.classify),
-            (Role.DOSSIER, m.dossier),
-            (Role.EMBED, m.embed),
-        ):
-            if entry.enabled and entry.use in models:
-                plans[role] = _plan(entry)
-        return plans
-
     async def _inference_settings(self) -> InferenceSettings:
         i = self.settings.inference
         return InferenceSettings(
             slots=i.slots,
+            adapt_slots=i.adapt_slots,
+            min_batch=i.min_batch,
+            max_wait_s=i.max_wait_s,
             idle_s=i.idle_s,
             total_s=i.total_s,
             load_s=i.load_s,
@@ -279,7 +269,8 @@ class Daemon:
         Then every server is looked at again, so that what waits for the model goes on. Raises ModelFailure, NeedsAttention.
         """
         m = self.settings.models
-        use = next((entry.use for entry in (m.triage, m.classify, m.dossier, m.embed) if entry.model == model), m.triage.use)
+        asked = [plan for plans in role_plans(m, self._parts.servers).values() for plan in plans]
+        use = next((plan.use for plan in asked if plan.model == model), m.triage.use)
         server = self._parts.made.get(f"model:{use}")
         async with aclosing(pull(server if isinstance(server, Model) else None, use, model)) as steps:
             async for step in steps:
@@ -298,12 +289,6 @@ class Daemon:
 
 def _set_by_user(origin: str) -> bool:
     return origin != "default" and not origin.startswith("profile ")
-
-
-def _plan(entry: RoleModel) -> RolePlan:
-    return RolePlan(
-        use=entry.use, model=entry.model, num_ctx=entry.num_ctx, temperature=entry.temperature, max_tokens=entry.max_tokens
-    )
 
 
 async def serve(daemon: Daemon) -> None:

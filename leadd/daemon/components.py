@@ -31,6 +31,11 @@ class Components:
         self.made: dict[str, Component] = {}
         """Every component that could be made, by 'kind:name'."""
 
+    @property
+    def servers(self) -> frozenset[str]:
+        """Names of the model servers that could be made."""
+        return frozenset(key.removeprefix("model:") for key in self.made if key.startswith("model:"))
+
     def caches(self) -> list[CacheBackend]:
         """The tiers in the order in which they are asked."""
         settings = self._loaded.settings.cache
@@ -54,16 +59,19 @@ class Components:
     def models(self) -> dict[str, Model]:
         """The model components that roles may use, by name."""
         models = self._loaded.settings.models
-        wanted: dict[str, dict[str, Any]] = {}
+        wanted: dict[str, tuple[str, dict[str, Any]]] = {}
         for role in (models.triage, models.classify, models.dossier, models.embed):
-            wanted.setdefault(role.use, {"endpoint": models.endpoint} if role.use == OLLAMA else {})
+            for use in (role.use, *(candidate.use for candidate in role.candidates)):
+                wanted.setdefault(use, (use, {"endpoint": models.endpoint} if use == OLLAMA else {}))
         for entry in models.extra:
-            wanted[entry.use] = dict(entry.options)
+            wanted[entry.use] = (entry.use, dict(entry.options))
+        for name, server in models.servers.items():
+            wanted[name] = (server.use, dict(server.options))
         found: dict[str, Model] = {}
-        for use, options in wanted.items():
-            made = self._make("model", use, use, options)
+        for name, (use, options) in wanted.items():
+            made = self._make("model", name, use, options)
             if isinstance(made, Model):
-                found[use] = made
+                found[name] = made
         return found
 
     def evidence(self) -> Model | None:

@@ -55,17 +55,23 @@ def _role(daemon: Daemon, role: Role) -> dict[str, Any]:
 
 
 def _model_reasons(daemon: Daemon) -> list[str]:
-    found = []
+    """What is wrong with the models, one line each: a wedged server, a role that waits, one that another model plays."""
+    wedged = {str(row["wedged"]): str(row["name"]) for row in daemon.inference.health() if row.get("wedged")}
+    found = [f"model server {name} is wedged: {advice}" for advice, name in wedged.items()]
     for role in (Role.TRIAGE, Role.CLASSIFY):
         now = daemon.inference.availability(role)
         if now.method == Method.EVIDENCE:
             why = now.reason.removeprefix("no language model: ")
             found.append(f"no language model: signals are judged by the evidence in their own text ({why})")
-        elif not now.ok:
+        elif not now.ok and now.reason not in wedged:
             found.append(f"{role.value} waits for its model: {now.reason}")
+        elif now.ok and now.reason:
+            found.append(f"{role.value}: {now.reason}")
     dossier = daemon.inference.availability(Role.DOSSIER)
     if not dossier.ok and not found:
         found.append(f"dossiers wait for their model: {dossier.reason}")
+    elif dossier.ok and dossier.reason:
+        found.append(f"dossiers: {dossier.reason}")
     return list(dict.fromkeys(found))
 
 
@@ -96,4 +102,8 @@ def _notes(daemon: Daemon) -> list[str]:
     stand_in = daemon.core.profiles.stand_in
     if stand_in:
         notes.append(f"you have no ICP of your own: the shipped template '{stand_in}' is in force (leadd icp add)")
+    for server in daemon.inference.health():
+        thrash = server.get("thrash") or {}
+        if thrash.get("count"):
+            notes.append(f"another program disturbs model server {server['name']}: {thrash['reason']} (leadd doctor)")
     return notes

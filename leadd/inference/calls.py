@@ -5,56 +5,65 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Any
 
-from leadd.api import Capabilities, Clock, Failure, Method, ModelFailure, ModelRequest, Reply, Role, Usage
-from leadd.inference.endpoints import Endpoint
+from leadd.api import Clock, Failure, Method, ModelFailure, ModelRequest, Reply, Role, Usage
 from leadd.inference.figures import Figures
 from leadd.inference.flights import Flight, copy_of
-from leadd.inference.questions import InferenceSettings, RolePlan
+from leadd.inference.questions import InferenceSettings
+from leadd.inference.requests import bound
 from leadd.inference.retries import RULES, Change, Rule, is_outage, next_request, wait_before
-from leadd.inference.states import ModelState
-from leadd.inference.success import Verified, verify
+from leadd.inference.seats import Seat
+from leadd.inference.slots import Sample
+from leadd.inference.states import UNREAD_LABELS
+from leadd.inference.streaming import EARLY, stream_reply
+from leadd.inference.success import UnreadLabels, Verified, verify
 from leadd.inference.suspects import Suspects
-
-if TYPE_CHECKING:
-    from leadd.inference.vectors import Vectors
+from leadd.inference.windows import fitted
 
 SLACK_S = 5.0
 """How much longer than its deadline a model plugin may take before its call is ended from outside."""
 
+LEARN_AT_FIRST, LEARN_EVERY = 48, 8
+"""How many answers are all learned from, and which of those after them: characters per token hardly change."""
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A role and who plays it: the plan, the server, the model's state there."""
-
-    role: Role
-    plan: RolePlan
-    endpoint: Endpoint
-    state: ModelState
-    method: Method
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.endpoint.capabilities
+Spare = Callable[[], bool]
+"""Whether somebody else could answer now, and nothing speaks against that one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An answer, the reply that it stood in, what was paid for it with all its tries, and how many those were."""
+    """An answer, the reply that it stood in, the request that got it, and what was paid for it with all its tries."""
 
     verified: Verified
     reply: Reply
+    request: ModelRequest
     usage: Usage
     attempts: int
+    wait_ms: float
+
+
+class Diverted(ModelFailure):
+    """Not asked: while the question stood in the queue, the model came under doubt, and there is somebody else to ask."""
+
+
+class _Tries:
+    """The calls of one question to one model so far."""
+
+    def __init__(self) -> None:
+        self.used: dict[Failure, int] = {}
+        self.attempts = 0
+        self.usage = Usage()
+        self.began_s = 0.0
+        self.seconds = 0.0
+        self.wait_ms = 0.0
 
 
 class Caller:
-    """Takes a flight through the queue of its model and makes its calls."""
+    """Takes a flight through the queue of a model and makes its calls."""
 
     def __init__(
         self, settings: InferenceSettings, *, clock: Clock, log: logging.Logger, figures: Figures, rng: random.Random
@@ -66,102 +75,184 @@ class Caller:
         self._rng = rng
         self._suspects = Suspects()
 
-    async def answer(self, flight: Flight, seat: Seat, request: ModelRequest) -> Result:
-        """The answer to a flight's question. Raises ModelFailure once the table of retries has no more to give."""
-        lane = seat.state.lane
-        turn = lane.enter(flight.priority)
-        flight.lane, flight.turn = lane, turn
+    async def answer(self, flight: Flight, seat: Seat, request: ModelRequest, spare: Spare) -> Result:
+        """The answer to a flight's question. Raises ModelFailure once the table of retries has no more to give; Diverted."""
+        endpoint, state = seat.endpoint, seat.state
+        state.asked_at_s = self._clock.monotonic_s()
+        tries = _Tries()
+        tries.wait_ms = await self._stand_in_line(flight, seat, spare)
         try:
-            await lane.wait(turn)
-            problem = seat.endpoint.problem(seat.state, seat.role)
-            if problem is not None:  # the server went away while the question stood in the queue
-                raise copy_of(problem)
-            result = await self._tries(flight, seat, request)
+            if endpoint.breaker.is_closed and state.breaker.is_closed:
+                result = await self._tries(flight, seat, request, spare, tries)
+            else:
+                result = await self._trial(flight, seat, request, spare, tries)
         finally:
-            lane.leave(turn)
+            if flight.turn is not None:
+                state.lane.leave(flight.turn)
         self._suspects.clear(flight.key)
-        seat.endpoint.note_answer(seat.state)
+        endpoint.note_answer(state, seat.role, tries.seconds, result.verified.data, spare)
         return result
 
-    async def _tries(self, flight: Flight, seat: Seat, request: ModelRequest) -> Result:
+    async def _trial(self, flight: Flight, seat: Seat, request: ModelRequest, spare: Spare, tries: _Tries) -> Result:
+        """The same where the model is to be tried by one question: by this one, or this one waits for how that ends."""
+        trials = await seat.endpoint.admit(seat.state)
+        try:
+            self._look(seat)
+            return await self._tries(flight, seat, request, spare, tries)
+        finally:
+            for breaker in trials:
+                breaker.end_trial()
+
+    async def _stand_in_line(self, flight: Flight, seat: Seat, spare: Spare) -> float:
+        """Return with a slot; the milliseconds that it took. Raises ModelFailure where the model went away meanwhile."""
+        lane, state = seat.state.lane, seat.state
+        wait_ms = 0.0
+        while True:
+            turn = lane.enter(flight.priority, flight.group)
+            flight.lane, flight.turn = lane, turn
+            try:
+                if not turn.holds:
+                    state.queued.add(turn)
+                    await lane.wait(turn)
+                self._look(seat)
+                if seat.is_second_choice and spare():
+                    raise Diverted(Failure.BUSY, f"{seat.name} is being looked after", model=state.name)
+            except BaseException:
+                lane.leave(turn)
+                raise
+            finally:
+                state.queued.discard(turn)
+            wait_ms += turn.wait_ms
+            if turn.holds:
+                break
+            lane.leave(turn)  # sent away, but there is nowhere else to go
+        state.wait_ms += wait_ms
+        self._figures.of(seat.method, seat.role).wait_ms += wait_ms
+        return wait_ms
+
+    def _look(self, seat: Seat) -> None:
+        problem = seat.problem
+        if problem is not None:  # the server went away while the question stood in the queue
+            raise copy_of(problem)
+
+    async def _tries(self, flight: Flight, seat: Seat, request: ModelRequest, spare: Spare, tries: _Tries) -> Result:
         tally = self._figures.of(seat.method, seat.role)
-        used: Counter[Failure] = Counter()
-        attempts = 0
-        usage = Usage()
         while True:
             try:
-                await seat.endpoint.warm(seat.state)
+                request = await self._made_ready(seat, request)
             except ModelFailure as error:
                 tally.failed(error.kind)
                 raise
-            attempts += 1
+            tries.attempts += 1
+            tries.began_s = self._clock.monotonic_s()
             try:
-                reply = await self._once(seat, request)
-                usage = _plus(usage, reply.usage)
-                return Result(verify(reply, request, flight.question, seat.method), reply, usage, attempts)
+                reply, early = await self._once(flight, seat, request, spare)
+                tries.seconds = self._clock.monotonic_s() - tries.began_s
+                tries.usage = _plus(tries.usage, reply.usage)
+                verified = verify(reply, request, flight.question, seat.method, early)
+                self._learn(seat, request, reply)
+                return Result(verified, reply, request, tries.usage, tries.attempts, tries.wait_ms)
+            except UnreadLabels:
+                request = self._by_schema(flight, seat, request, gave_any=bool(reply.logprobs))
+                continue
             except ModelFailure as error:
                 failure = error
             tally.failed(failure.kind)
-            rule = RULES.get(failure.kind, Rule())
-            more = attempts < self._settings.max_attempts and used[failure.kind] < rule.times
-            changed = next_request(request, rule.change) if more else None
-            if changed is None:
-                raise self._conclude(flight, seat, failure)
-            if failure.kind in {Failure.CRASHED, Failure.BROKEN_STREAM}:
-                seat.endpoint.cool(seat.state)
-            wait_s = wait_before(rule, failure, used[failure.kind], self._rng)
-            used[failure.kind] += 1
-            tally.retries += 1
-            self._log.debug(
-                "%s: %s, asked again (%s)",
-                seat.role,
-                failure,
-                rule.change if rule.change is not Change.NOTHING else "unchanged",
-            )
-            request = changed
-            if wait_s > 0:
-                await self._clock.sleep(wait_s)
+            flight.begin_again()
+            if failure.kind is Failure.OUT_OF_MEMORY and seat.endpoint.shrink(seat.state, request.num_ctx):
+                continue
+            request = await self._again(flight, seat, request, failure, tries, spare)
 
-    def _conclude(self, flight: Flight, seat: Seat, failure: ModelFailure) -> ModelFailure:
+    async def _made_ready(self, seat: Seat, request: ModelRequest) -> ModelRequest:
+        """The request once the model is loaded, with the window that it has."""
+        if not seat.endpoint.is_warm(seat.state):
+            await seat.endpoint.warm(seat.state)
+        if request.num_ctx == seat.state.num_ctx:
+            return request
+        return fitted(seat.state, request)
+
+    async def _again(
+        self, flight: Flight, seat: Seat, request: ModelRequest, failure: ModelFailure, tries: _Tries, spare: Spare
+    ) -> ModelRequest:
+        """The request of the next try, when its time has come. Raises ModelFailure where there is none."""
+        rule = RULES.get(failure.kind, Rule())
+        left_alone = seat.endpoint.note_bad(seat.state, failure, spare)
+        may = tries.attempts < self._settings.max_attempts and tries.used.get(failure.kind, 0) < rule.times and not left_alone
+        if may and is_outage(failure) and spare():
+            may = False  # waiting for this server costs time, asking another one does not
+        changed = next_request(request, rule.change) if may else None
+        if changed is None:
+            raise self._conclude(flight, seat, failure, tries, spare)
+        if failure.kind in {Failure.CRASHED, Failure.BROKEN_STREAM}:
+            seat.endpoint.cool(seat.state)
+        wait_s = wait_before(rule, failure, tries.used.get(failure.kind, 0), self._rng)
+        tries.used[failure.kind] = tries.used.get(failure.kind, 0) + 1
+        self._figures.of(seat.method, seat.role).retries += 1
+        said = rule.change if rule.change is not Change.NOTHING else "unchanged"
+        self._log.debug("%s: %s, asked again (%s)", seat.role, failure, said)
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
+        return changed
+
+    def _conclude(self, flight: Flight, seat: Seat, failure: ModelFailure, tries: _Tries, spare: Spare) -> ModelFailure:
         failure = self._suspects.judge(flight.key, seat.state, failure)
-        failure = seat.endpoint.note_failure(seat.state, failure, is_outage(failure))
+        failure = seat.endpoint.note_failure(seat.state, failure, spare=spare(), began_s=tries.began_s)
         failure.model = failure.model or seat.state.name
         return failure
 
-    async def embed(self, seat: Seat, texts: Sequence[str]) -> Vectors:
-        """Checked vectors of many texts through the queue of the embedding model. Raises ModelFailure."""
-        from leadd.inference.vectors import embed_all  # noqa: PLC0415 - brings numpy, which only vectors need
+    def _by_schema(self, flight: Flight, seat: Seat, request: ModelRequest, *, gave_any: bool) -> ModelRequest:
+        """The same question for a bounded word. A server that gives no log-probabilities at all is not asked for them again."""
+        state = seat.state
+        state.unread_labels = state.unread_labels + 1 if gave_any else UNREAD_LABELS
+        if not state.reads_labels:
+            self._log.info("%s gives no readable probabilities of labels; it is asked for a bounded word", seat.name)
+        cap = seat.plan.max_tokens
+        most = flight.question.max_tokens if cap is None else min(cap, flight.question.max_tokens)
+        return replace(request, labels=(), schema=bound(flight.question), max_tokens=most)
 
-        lane, tally = seat.state.lane, self._figures.of(seat.method, seat.role)
-        tally.misses += 1
-        turn = lane.enter(0)
+    def _learn(self, seat: Seat, request: ModelRequest, reply: Reply) -> None:
+        """What an answer shows of the model besides the answer."""
+        state = seat.state
+        if request.labels:
+            state.unread_labels = 0
+        is_news = state.answers % LEARN_EVERY == 0 or state.chars.observations < LEARN_AT_FIRST
+        if is_news and reply.usage.prompt_tokens and seat.method is Method.MODEL:
+            state.chars.note([message.content for message in request.messages], reply.usage.prompt_tokens)
 
-        async def part(some: Sequence[str]) -> Vectors:
-            async with self._passing(seat, self._settings.total_s):
-                return await seat.endpoint.model.embed(seat.state.name, some, num_ctx=seat.state.num_ctx)
-
+    async def _once(
+        self, flight: Flight, seat: Seat, request: ModelRequest, spare: Spare
+    ) -> tuple[Reply, Mapping[str, Any] | None]:
+        endpoint, state = seat.endpoint, seat.state
+        if spare():
+            pace = state.paces.get(seat.role)
+            patience_s = pace.patience_s if pace is not None else request.idle_s
+            if patience_s < request.idle_s:
+                request = replace(request, idle_s=patience_s)
+        was_warm = endpoint.is_warm(state)
+        started_s = self._clock.monotonic_s()
         try:
-            await lane.wait(turn)
-            await seat.endpoint.warm(seat.state)
-            try:
-                vectors = await embed_all(texts, part, batch=self._settings.embed_batch)
-            except ModelFailure as failure:
-                tally.failed(failure.kind)
-                raise seat.endpoint.note_failure(seat.state, failure, is_outage(failure)) from None
-        finally:
-            lane.leave(turn)
-        seat.endpoint.note_answer(seat.state)
-        tally.answers += 1
-        return vectors
+            async with self.passing(seat, request.total_s):
+                started_s = self._clock.monotonic_s()
+                reply, early = await self._call(flight, seat, request)
+        except ModelFailure as failure:
+            self._sample(flight, seat, started_s, Usage(), failure.kind)
+            raise
+        usage = reply.usage
+        endpoint.note_call(state, usage, self._sample(flight, seat, started_s, usage, None), was_warm)
+        tally = self._figures.of(seat.method, seat.role)
+        tally.paid(usage)
+        tally.early += reply.done_reason == EARLY
+        if seat.method is Method.MODEL:
+            state.reuse.note(usage, flight.group, state.lane.busy, state.lane.slowness)
+        return reply, early
 
-    async def _once(self, seat: Seat, request: ModelRequest) -> Reply:
-        async with self._passing(seat, request.total_s):
-            reply = await self._call(seat, request)
-        self._figures.of(seat.method, seat.role).paid(reply.usage)
-        return reply
+    def _sample(self, flight: Flight, seat: Seat, started_s: float, usage: Usage, failed: Failure | None) -> float:
+        wall_ms = (self._clock.monotonic_s() - started_s) * 1000
+        seat.state.lane.note(Sample(usage, wall_ms, failed), flight.turn)
+        return wall_ms
 
     @asynccontextmanager
-    async def _passing(self, seat: Seat, total_s: float) -> AsyncIterator[None]:
+    async def passing(self, seat: Seat, total_s: float) -> AsyncIterator[None]:
         """Around one call: counted, timed, ended from outside where its deadline is not kept, every error by name."""
         tally = self._figures.of(seat.method, seat.role)
         async with seat.endpoint.gate.passage():
@@ -181,20 +272,16 @@ class Caller:
             finally:
                 tally.call_ms += (self._clock.monotonic_s() - started_s) * 1000
 
-    async def _call(self, seat: Seat, request: ModelRequest) -> Reply:
-        model = seat.endpoint.model
-        if not (self._settings.streaming and seat.role is Role.DOSSIER and seat.capabilities.streams):
-            reply = await model.complete(request)
+    async def _call(self, flight: Flight, seat: Seat, request: ModelRequest) -> tuple[Reply, Mapping[str, Any] | None]:
+        model, question, early = seat.endpoint.model, flight.question, None
+        by_habit = self._settings.streaming and seat.role is Role.DOSSIER
+        if seat.capabilities.streams and not request.labels and (question.enough or flight.is_watched or by_habit):
+            reply, early = await stream_reply(model, request, enough=question.enough, progress=flight.tell)
         else:
-            whole: Reply | None = None
-            async for chunk in model.stream(request):
-                whole = chunk.reply or whole
-            if whole is None:
-                raise ModelFailure(Failure.NOT_DONE, "the stream ended without a whole answer")
-            reply = whole
+            reply = await model.complete(request)
         if not isinstance(reply, Reply):
             raise TypeError(f"complete returned {type(reply).__name__}, not a Reply")
-        return reply
+        return reply, early
 
 
 def _plus(one: Usage, other: Usage) -> Usage:

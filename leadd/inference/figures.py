@@ -28,6 +28,9 @@ class Tally:
     output_ms: float = 0.0
     queue_ms: float = 0.0
     call_ms: float = 0.0
+    wait_ms: float = 0.0
+    early: int = 0
+    failovers: int = 0
 
     def paid(self, usage: Usage) -> None:
         """Add what one call cost, whether or not its reply became an answer."""
@@ -49,6 +52,7 @@ class Tally:
             calls=self.calls, answers=self.answers, retries=self.retries, failures=dict(self.failures),
             prompt_tokens=self.prompt_tokens, output_tokens=self.output_tokens, load_ms=self.load_ms,
             prompt_ms=self.prompt_ms, output_ms=self.output_ms, queue_ms=self.queue_ms, call_ms=self.call_ms,
+            wait_ms=self.wait_ms, early=self.early, failovers=self.failovers,
         )  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from leadd.api import ModelFailure
-from leadd.inference.questions import Answer, Question
+from leadd.inference.questions import Answer, Progress, Question
 from leadd.inference.slots import Lane, Turn
 
 
@@ -32,29 +34,83 @@ class Flight:
         self.lane: Lane | None = None
         self.turn: Turn | None = None
         self.priority = question.priority
+        self.group = f"{question.prompt_hash[:16]}/{question.icp_hash[:16]}"
+        """Questions of one group begin with the same text, which a server that answers them in a row reads once."""
         self._askers: list[asyncio.Future[Outcome]] = []
+        self._host: Flight | None = None
+        self._listeners: list[Progress] = []
+        self._told: dict[str, Any] = {}
 
     async def wait(self, priority: int) -> Outcome:
         """How it ended; returns at once where it has."""
         if self.outcome is not None:
             return self.outcome
-        if priority > self.priority:
-            self.priority = priority
-            if self.lane is not None and self.turn is not None:
-                self.lane.raise_priority(self.turn, priority)
+        self.rise(priority)
         asker: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._askers.append(asker)
         return await asker
 
+    def rise(self, priority: int) -> None:
+        """Somebody more urgent asks the same."""
+        if priority <= self.priority:
+            return
+        self.priority = priority
+        if self._host is not None:
+            self._host.rise(priority)
+        elif self.lane is not None and self.turn is not None:
+            self.lane.raise_priority(self.turn, priority)
+
+    async def come_along(self, host: Flight) -> Outcome:
+        """How another flight with the same question ended, whose progress is told here as well."""
+        self._host = host
+        host.listen(self.tell)
+        return await host.wait(self.priority)
+
     def land(self, outcome: Outcome) -> None:
-        """Tell all askers, once; a second landing changes nothing."""
+        """Tell all askers, once; a second landing changes nothing. Listeners get the fields that they were not told."""
         if self.outcome is not None:
             return
+        if self._listeners and isinstance(outcome, Landing) and not self._told:
+            self._tell_all(outcome.answer.data)
         self.outcome = outcome
         for asker in self._askers:
             if not asker.done():
                 asker.set_result(outcome)
         self._askers.clear()
+
+    # -- progress --
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody wants each field as it is complete."""
+        return bool(self._listeners)
+
+    def listen(self, progress: Progress) -> None:
+        """Tell of each field from now on; those that are complete already are told at once."""
+        self._listeners.append(progress)
+        if isinstance(self.outcome, Landing) and not self._told:
+            self._told.update(self.outcome.answer.data)
+        for key, value in self._told.items():
+            progress(key, value)
+
+    def tell(self, key: str, value: Any) -> None:
+        """A field is complete; ('', None): the answer begins again."""
+        if key:
+            self._told[key] = value
+        elif self._told:
+            self._told.clear()
+        else:
+            return  # nobody has seen anything yet
+        for progress in self._listeners:
+            progress(key, value)
+
+    def begin_again(self) -> None:
+        """What was told so far is no part of the answer that comes now."""
+        self.tell("", None)
+
+    def _tell_all(self, data: Mapping[str, Any]) -> None:
+        for key, value in data.items():
+            self.tell(key, value)
 
 
 def copy_of(failure: ModelFailure) -> ModelFailure:

@@ -8,21 +8,24 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, ModelRequest, Role
-from leadd.inference.calls import Caller, Seat
+from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, Role
+from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, reuse_limit
+from leadd.inference.calls import Caller
+from leadd.inference.embedding import Embedder
 from leadd.inference.figures import Figures
 from leadd.inference.flights import copy_of
-from leadd.inference.keys import KeyMaker, Place
 from leadd.inference.questions import (
     Answer,
     Availability,
     InferenceSettings,
     InferenceStats,
+    Progress,
     Question,
-    RolePlan,
     WithoutModel,
 )
-from leadd.inference.seats import Seating
+from leadd.inference.requests import Requests
+from leadd.inference.rows import server_row
+from leadd.inference.seats import Plans, Seat, Seating
 from leadd.inference.tiers import Tiers
 from leadd.inference.tower import Tower
 from leadd.inference.watching import Watch, stopping
@@ -39,14 +42,16 @@ class Inference:
     """Asks models and gives answers that passed every rule, or a ModelFailure by name. Nothing that failed is ever kept.
 
     The models and caches that are handed in belong to the caller, who opens and closes them; Inference owns the calls in
-    flight. `turn` is to be run by a supervisor; `on_hurry` is called when the next turn is due sooner than the last one said.
+    flight. A role may have several candidates, asked in order: the next one answers while those before it cannot, and the first
+    one again as soon as it can. `turn` is to be run by a supervisor; `on_hurry` is called when the next turn is due sooner than
+    the last one said.
     Answers read from evidence have keys and figures of their own; they are kept in the first cache tier only.
     """
 
     def __init__(
         self,
         models: Mapping[str, Model],
-        roles: Mapping[Role, RolePlan],
+        roles: Plans,
         caches: Sequence[CacheBackend] = (),
         *,
         settings: InferenceSettings | None = None,
@@ -59,7 +64,7 @@ class Inference:
         self._clock = clock
         self._log = log
         self._figures = Figures()
-        self._keys = KeyMaker()
+        self._requests = Requests(self._settings)
         self._watch = Watch(clock, self._settings.health_every_s)
         self.on_hurry: Callable[[], None] = lambda: None
         self._seating = Seating(
@@ -70,9 +75,13 @@ class Inference:
         used = caches if self._settings.cache_enabled else ()
         self._tiers = Tiers(used, clock=clock, log=log, limit_s=limit_s, ttl_s=ttl_s)
         self._caller = Caller(self._settings, clock=clock, log=log, figures=self._figures, rng=rng or random.Random())
-        self._tower = Tower(
-            tiers=self._tiers, caller=self._caller, figures=self._figures, key_of=self._key, clock=clock, log=log
+        self._embedder = Embedder(
+            self._settings, caller=self._caller, seating=self._seating, figures=self._figures, clock=clock
         )
+        self._tower = Tower(
+            tiers=self._tiers, caller=self._caller, figures=self._figures, seating=self._seating, requests=self._requests,
+            clock=clock, log=log,
+        )  # fmt: skip
 
     async def open(self) -> None:
         """Ask every server once how it is; a server that is slow or gone holds the start up for two seconds at most."""
@@ -96,50 +105,56 @@ class Inference:
 
         Raises ModelFailure UNREACHABLE or MISSING_MODEL where the digest of the model is not known.
         """
-        seat, problem = await self._seat_for(question.role)
-        if seat.state.digest:
-            return self._key(seat, self._request(seat, question), question)
-        raise copy_of(problem or ModelFailure(Failure.MISSING_MODEL, "the digest is not known", model=seat.state.name))
+        return self._key(await self._known_seat(question.role), question)
+
+    async def keys_of(self, question: Question) -> tuple[str, ...]:
+        """The keys that an answer to a question may be kept under: `key_of`, then those of the role's other candidates."""
+        first = await self.key_of(question)
+        others = [self._key(seat, question) for seat in self._seating.seats(question.role) if seat.state.digest]
+        return tuple(dict.fromkeys((first, *others)))
 
     async def digest_of(self, role: Role) -> str:
         """What identifies the weights that would answer this role now. Raises ModelFailure like `key_of`."""
-        seat, problem = await self._seat_for(role)
-        if seat.state.digest:
-            return seat.state.digest
-        raise copy_of(problem or ModelFailure(Failure.MISSING_MODEL, "the digest is not known", model=seat.state.name))
+        return (await self._known_seat(role)).state.digest
 
-    async def ask(self, question: Question) -> Answer:
-        """The answer: out of the cache, out of a flight with the same question, or from the model.
+    def digests_of(self, role: Role) -> frozenset[str]:
+        """What identifies the weights of all the role's candidates, as far as they are known."""
+        return frozenset(seat.state.digest for seat in self._seating.seats(role) if seat.state.digest)
 
-        Raises ModelFailure. `is_outage` tells whether the server is at fault (wait with `wait_available`) or the text is
-        charged. Cancelling an asker harms nobody else, and what was begun is finished and kept.
+    async def ask(self, question: Question, *, progress: Progress | None = None) -> Answer:
+        """The answer: out of the cache, out of a flight with the same question, or from a model.
+
+        Raises ModelFailure. `is_outage` tells whether the servers are at fault (wait with `wait_available`) or the text is
+        charged. Cancelling an asker harms nobody else, and what was begun is finished and kept. `progress` is told of the
+        answer's fields as they are complete, all of them in the end, whichever way the answer comes.
         """
         if self._watch.closed:
             raise stopping()
-        seat, problem = await self._seat_for(question.role)
-        planned = self._seating.planned(question.role)
-        if planned is not None and planned.state.digest and (problem is not None or seat is not planned):
-            # A kept answer of the model is better than evidence, and as good as ever while the model is away.
-            key = self._key(planned, self._request(planned, question), question)
-            known = await self._tower.recall(planned, question, key)
+        role = question.role
+        seat, problem = await self._seat_for(role)
+        if problem is not None or seat is not self._seating.planned(role):
+            known = await self._known_of_better(seat, problem, question, progress)
             if known is not None:
                 return known
         if problem is not None:
             raise copy_of(problem)
         if seat.method is Method.MODEL and not (question.messages and question.messages[-1].content.strip()):
             raise ModelFailure(Failure.EMPTY, "there is nothing to ask", model=seat.state.name)
-        request = self._request(seat, question)
-        key = self._key(seat, request, question)
-        return await self._tower.fetch(seat, request, question, key)
+        request = self._requests.make(seat, question)
+        key = self._requests.key(seat, request, question)
+        return await self._tower.fetch(seat, request, question, key, progress)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), d), unit length, in input order. Raises ModelFailure; see `vectors.embed_all`."""
+        """Vectors of shape (len(texts), d), unit length, in input order. Raises ModelFailure; see `vectors.embed_all`.
+
+        Where another candidate had to step in, they are vectors of its space: `digest_of` says whose it would be now.
+        """
         if self._watch.closed:
             raise stopping()
         seat, problem = await self._seat_for(Role.EMBED)
         if problem is not None:
             raise copy_of(problem)
-        return await self._caller.embed(seat, texts)
+        return await self._embedder.embed(seat, texts)
 
     def availability(self, role: Role) -> Availability:
         """Whether a role can be asked now and by whom; the reason where it cannot, or only by evidence."""
@@ -169,18 +184,45 @@ class Inference:
         self._watch.announce()
 
     def health(self) -> list[dict[str, Any]]:
-        """Each model server as it is: reachable and why not, version, latency, its models with digest and queue."""
-        return self._seating.health()
+        """Each model server as it is (see `rows`): level, latency, breakers, its models with digest, slots and queue."""
+        return [server_row(endpoint) for endpoint in self._seating.servers]
+
+    def chars_per_token(self, role: Role) -> float:
+        """Characters per token that budgets for this role are made with (see `budget.CharsPerToken`)."""
+        return min((seat.state.chars.value for seat in self._present(role)), default=USUAL_CHARS_PER_TOKEN)
+
+    def token_budget(self, role: Role) -> int:
+        """The soft total of tokens for one call of this role, prompt and answer (see `budget.reuse_limit`); 0: no model."""
+        return min(
+            (reuse_limit(seat.state.name, seat.state.num_ctx, seat.plan.max_tokens or 0) for seat in self._present(role)),
+            default=0,
+        )
+
+    def calibrations(self) -> dict[str, float]:
+        """What was learnt of models and is worth keeping: characters per token by digest."""
+        states = [state for endpoint in self._seating.servers for state in endpoint.states.values()]
+        return {state.digest: state.chars.value for state in states if state.digest and state.chars.observations}
+
+    def restore(self, calibrations: Mapping[str, float]) -> None:
+        """Take up what an earlier run had learnt; models that are not known yet get it when they are."""
+        for endpoint in self._seating.servers:
+            endpoint.learnt.update(calibrations)
+            for state in endpoint.states.values():
+                if state.digest in calibrations and not state.chars.observations:
+                    state.chars.restore(calibrations[state.digest])
 
     async def turn(self) -> float:
         """Probe the servers whose time has come; seconds until the next turn is due.
 
-        A healthy server is asked every `health_every_s`; one that is down or lacks a model after 1 s, doubled up to 15 s.
+        A healthy server is looked at every `health_every_s`; one that is down or lacks a model, and a model that did not
+        answer well, after 1 s, doubled up to 15 s, or up to 3 s while there is work for it.
         """
         return await self._watch.turn(self._seating)
 
     async def look_again(self) -> None:
         """Ask every server now how it is, before its time: a person has just changed something there."""
+        for endpoint in self._seating.servers:
+            endpoint.look_again()
         await asyncio.gather(*(endpoint.probe() for endpoint in self._seating.servers))
         self.on_hurry()
 
@@ -209,43 +251,54 @@ class Inference:
         """Figures of each cache tier: name, faults, rests, and what the tier itself tells (entries, hits, misses …)."""
         return await self._tiers.stats()
 
+    def _present(self, role: Role) -> list[Seat]:
+        """The first choice, and who stands in for it now: a text has to fit both, and to look the same for both."""
+        planned, acting = self._seating.planned(role), self._seating.choose(role)
+        return [seat for seat in dict.fromkeys((planned, acting)) if seat is not None]
+
     async def _seat_for(self, role: Role) -> tuple[Seat, ModelFailure | None]:
         """Who is asked now; where nobody can be, the planned seat and why. Raises ModelFailure where none is planned."""
-        planned = self._seating.planned(role)
+        seats = self._seating.seats(role)
+        seat = self._seating.choose(role)
+        if seat is None and seats:
+            await self._watch.look(seats)
+            seat = self._seating.choose(role)
+        if seat is not None and seat is seats[0]:
+            return seat, None
+        for better in seats:
+            if better is seat:
+                return better, None
+            better.endpoint.want(better.state)
         problem = self._seating.problem(role)
-        if planned is not None and problem is not None and self._clock.monotonic_s() >= planned.endpoint.next_due_s():
-            await planned.endpoint.turn()
-            problem = self._seating.problem(role)
-        if planned is not None and problem is None:
-            return planned, None
         reader = self._seating.evidence(role)
         if reader is not None:
-            if not reader.endpoint.probes or reader.endpoint.problem(reader.state, role) is not None:
-                await reader.endpoint.turn()
-            lack = reader.endpoint.problem(reader.state, role)
-            if lack is None or planned is None:
+            if not reader.endpoint.probes or reader.problem is not None:
+                await self._watch.look((reader,))
+            lack = reader.problem
+            if lack is None or not seats:
                 return reader, lack
-        if planned is None:
+        if not seats:
             raise copy_of(problem or ModelFailure(Failure.MISSING_MODEL, f"no model is set for {role}"))
-        return planned, problem
+        return seats[0], problem or ModelFailure(Failure.UNREACHABLE, "nobody can be asked", model=seats[0].state.name)
 
-    def _request(self, seat: Seat, question: Question) -> ModelRequest:
-        cap = seat.plan.max_tokens
-        return ModelRequest(
-            role=question.role,
-            model=seat.state.name,
-            messages=question.messages,
-            max_tokens=question.max_tokens if cap is None else min(cap, question.max_tokens),
-            num_ctx=seat.state.num_ctx,
-            # A schema bounds what a language model may write. A reader of evidence knows the shape of answers by itself, and
-            # would only lose what the prompt does not ask for (its probability, its reasons) or have it cut.
-            schema=question.schema if seat.method is Method.MODEL else None,
-            options={"temperature": float(seat.plan.temperature), **question.options},
-            subject=question.subject,
-            idle_s=self._settings.idle_s,
-            total_s=self._settings.total_s,
-        )
+    async def _known_seat(self, role: Role) -> Seat:
+        seat, problem = await self._seat_for(role)
+        if seat.state.digest:
+            return seat
+        raise copy_of(problem or ModelFailure(Failure.MISSING_MODEL, "the digest is not known", model=seat.state.name))
 
-    def _key(self, seat: Seat, request: ModelRequest, question: Question) -> str:
-        place = Place(seat.method, seat.endpoint.model.name, seat.state.digest, seat.plan.quantization)
-        return self._keys.key(place, request, question)
+    async def _known_of_better(
+        self, seat: Seat, problem: ModelFailure | None, question: Question, progress: Progress | None
+    ) -> Answer | None:
+        """A kept answer of a candidate before `seat`: better than one of evidence or of a stand-in, and as good as ever."""
+        for better in self._seating.seats(question.role):
+            if better is seat and problem is None:
+                return None
+            if better.state.digest:
+                known = await self._tower.recall(better, question, self._key(better, question), progress)
+                if known is not None:
+                    return known
+        return None
+
+    def _key(self, seat: Seat, question: Question) -> str:
+        return self._requests.key(seat, self._requests.make(seat, question), question)

@@ -9,6 +9,7 @@
 | num_ctx, options, max_tokens | what the server does with the prompt, and how it picks tokens |
 | prompt hash | all of the prompt file, also what the server never sees |
 | schema hash | the grammar that the answer was forced into |
+| labels, stop rule (where there are some) | how a word is read, and when an answer is ended early |
 | messages before the last | the constant part as it was really rendered (ICP, variables) |
 | ICP hash | also what the prompt does not show of it |
 | normaliser version, text hash | the text, and the rules by which it was cleaned |
@@ -64,12 +65,14 @@ class KeyMaker:
 
     def _constant_of(self, place: Place, request: ModelRequest, question: Question) -> str:
         options = tuple(sorted(request.options.items()))
-        parts = (
+        parts: tuple[Any, ...] = (
             KEY_VERSION, place.method, place.server, place.digest, place.quantization, question.role, request.num_ctx,
             options, tuple(type(value) for _, value in options), request.max_tokens, question.prompt_hash,
             self.schema_hash(request.schema), request.messages[:-1], question.icp_hash, question.normaliser_version,
             type(question.normaliser_version),
         )  # fmt: skip
+        if question.labels or question.stop_rule:  # not for others: what is kept of them stays valid
+            parts = (*parts, question.labels, bool(request.labels), question.stop_rule)
         known = self._constant.get(parts)
         if known is None:
             known = self._constant[parts] = _constant_hash(parts)

@@ -112,7 +112,9 @@ class RolePlan:
 
     `max_tokens` caps what a prompt may ask for; None leaves it to the prompt. Roles that share a model share the largest
     `num_ctx` of theirs, because every change of it makes a server load the model again. `quantization` is part of the cache
-    key for servers whose digest does not tell it.
+    key for servers whose digest does not tell it. `when` says what a candidate after the first stands by for: any failure, or
+    only for want of memory (a smaller model gives smaller answers, so nobody but a full memory may choose it). `optional` ones
+    that a server does not have are passed over without a word.
     """
 
     use: str
@@ -121,6 +123,8 @@ class RolePlan:
     temperature: float = 0.0
     max_tokens: int | None = None
     quantization: str = ""
+    when: Literal["any", "memory"] = "any"
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,17 @@ class Availability:
 class InferenceSettings:
     """The numbers that Inference works by. Seconds unless the name says otherwise.
 
-    `slots` bounds the calls in flight per server and model. `idle_s` and `total_s` go into every request; `load_s` bounds a
-    model's load. `max_attempts` bounds the calls for one question, whatever the table of retries allows. `without_model` says
+    `slots` bounds the calls in flight per server and model; with `adapt_slots` leadd finds how many of them pay. Where the
+    models of a server do not fit into its memory together they take turns: `min_batch` questions are worth a turn, and nobody
+    waits for one much longer than `max_wait_s`. `idle_s` and `total_s` go into every request; `load_s` bounds a model's load.
+    `max_attempts` bounds the calls for one question to one model, whatever the table of retries allows. `without_model` says
     what happens at first while no language model can be asked (`Inference.set_without_model` changes it).
     """
 
-    slots: int = 2
+    slots: int = 8
+    adapt_slots: bool = True
+    min_batch: int = 8
+    max_wait_s: float = 60.0
     evidence_slots: int = 4
     idle_s: float = 120.0
     total_s: float = 300.0
@@ -162,7 +171,9 @@ class InferenceSettings:
 class RoleStats:
     """Figures of one role since the start, for one method.
 
-    `asked` = hits + shared + misses. `calls` counts requests to the model, so it exceeds the misses by the retries.
+    `asked` = hits + shared + misses. `calls` counts requests to a model, so it exceeds the misses by the retries and by what
+    other candidates were asked (`failovers`). `early` answers were ended because what had come was enough. `wait_ms` is the
+    time in leadd's own queue, `queue_ms` the time in the server's.
     """
 
     asked: int = 0
@@ -180,6 +191,9 @@ class RoleStats:
     output_ms: float = 0.0
     queue_ms: float = 0.0
     call_ms: float = 0.0
+    wait_ms: float = 0.0
+    early: int = 0
+    failovers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

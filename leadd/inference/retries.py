@@ -26,6 +26,12 @@ OUTAGES = frozenset(
 SERVER_WIDE = frozenset({Failure.UNREACHABLE, Failure.WRONG_SERVER})
 """Outages that concern every model of a server. Not `forbidden`: one model may be refused while others are not."""
 
+BROKEN = frozenset({Failure.TIMEOUT_IDLE, Failure.TIMEOUT_TOTAL, Failure.CRASHED, Failure.BROKEN_STREAM})
+"""Ends of a call that may be the text's fault or the server's: where another model can be asked, it is for a while."""
+
+BAD_ANSWERS = frozenset({Failure.NOT_JSON, Failure.SCHEMA, Failure.NOT_DONE, Failure.REPEATED_TOKENS, Failure.EMPTY})
+"""Answers that arrive and are none. One may be the text's fault, many are the model's."""
+
 WARMER_BY = 0.4
 MAX_TEMPERATURE = 1.0
 

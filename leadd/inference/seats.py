@@ -1,26 +1,65 @@
-"""Who plays which role: language models by the plan, the reader of evidence beside them, and whether they can be asked now."""
+"""Who plays which role: the candidates in order, the reader of evidence beside them, and who is asked now."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from leadd.api import Clock, Failure, Method, Model, ModelFailure, Role
-from leadd.inference.calls import Seat
+from leadd.api import Capabilities, Clock, Failure, Method, Model, ModelFailure, Role
 from leadd.inference.endpoints import Endpoint
 from leadd.inference.questions import Availability, InferenceSettings, RolePlan
 from leadd.inference.slots import Lane
-from leadd.inference.states import ModelState
+from leadd.inference.states import ModelState, make_state
+
+Plans = Mapping[Role, RolePlan | Sequence[RolePlan]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seat:
+    """A role and one who may play it: the plan, the server, the model's state there."""
+
+    role: Role
+    plan: RolePlan
+    endpoint: Endpoint
+    state: ModelState
+    method: Method
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.endpoint.capabilities
+
+    @property
+    def name(self) -> str:
+        """`server/model`."""
+        return f"{self.endpoint.name}/{self.state.name}"
+
+    @property
+    def problem(self) -> ModelFailure | None:
+        """Why it cannot be asked now, or None."""
+        return self.endpoint.problem(self.state, self.role)
+
+    @property
+    def trouble(self) -> str:
+        """What speaks against asking it now, in words; '' where nothing does."""
+        found = self.problem or self.state.breaker.failure or self.endpoint.breaker.failure
+        if found is not None:
+            return found.message
+        return f"{self.name} is being loaded" if self.is_second_choice else ""
+
+    @property
+    def is_second_choice(self) -> bool:
+        """Whether somebody else should rather be asked now, where there is somebody."""
+        return self.endpoint.is_second_choice(self.state)
 
 
 class Seating:
-    """The servers with their models, and the seat of each role."""
+    """The servers with their models, and the seats of each role in the order in which they are asked."""
 
     def __init__(
         self,
         models: Mapping[str, Model],
-        roles: Mapping[Role, RolePlan],
+        roles: Plans,
         evidence: Model | None,
         *,
         settings: InferenceSettings,
@@ -36,15 +75,12 @@ class Seating:
         self._changed = changed
         self._hurry = hurry
         self._servers: dict[str, Endpoint] = {}
-        self._seats: dict[Role, Seat] = {}
+        self._seats: dict[Role, tuple[Seat, ...]] = {}
         self._unnamed: dict[Role, str] = {}
         self._evidence_server: Endpoint | None = None
         self._evidence_seats: dict[Role, Seat] = {}
-        for role, plan in roles.items():
-            if plan.use in models:
-                self._seats[role] = self._seat(role, plan, models[plan.use])
-            else:
-                self._unnamed[role] = f"no model server is named '{plan.use}'"
+        for role, plans in roles.items():
+            self._seats[role] = self._candidates(role, [plans] if isinstance(plans, RolePlan) else plans, models)
         if evidence is not None:
             self._seat_evidence(evidence)
 
@@ -59,42 +95,82 @@ class Seating:
         extra = [self._evidence_server] if self._evidence_server is not None else []
         return [*self._servers.values(), *extra]
 
+    def seats(self, role: Role) -> tuple[Seat, ...]:
+        """The candidates of a role in order, without optional ones that are not there."""
+        seats = self._seats.get(role, ())
+        if len(seats) < 2:
+            return seats
+        return tuple(seat for seat in seats if not (seat.plan.optional and seat.state.missing is not None)) or seats[-1:]
+
     def planned(self, role: Role) -> Seat | None:
-        """The seat that the settings give to a role, whether or not it can be asked now."""
-        return self._seats.get(role)
+        """The first choice for a role, whether or not it can be asked now."""
+        seats = self.seats(role)
+        return seats[0] if seats else None
 
     def evidence(self, role: Role) -> Seat | None:
         """The reader of evidence, where it may stand in for a language model that cannot be asked."""
         return self._evidence_seats.get(role) if self.without_model == "evidence" else None
 
+    def choose(self, role: Role, without: Collection[Seat] = (), *, memory: bool = False) -> Seat | None:
+        """Who is asked now: the first candidate that can be, and rather one that nothing speaks against. None: nobody can be.
+
+        Candidates for want of memory count where `memory` is set, or one before them has run out of it.
+        """
+        second: Seat | None = None
+        for seat in self.seats(role):
+            if seat in without or (seat.plan.when == "memory" and not memory):
+                continue
+            problem = seat.problem
+            if problem is not None:
+                memory = memory or problem.kind is Failure.OUT_OF_MEMORY
+            elif not seat.is_second_choice:
+                return seat
+            else:
+                second = second or seat
+        return second
+
+    def has_spare(self, seat: Seat, without: Collection[Seat] = ()) -> bool:
+        """Whether somebody else than `seat` can be asked now, and nothing speaks against it."""
+        if len(self._seats.get(seat.role, ())) < 2:
+            return False
+        other = self.choose(seat.role, {seat, *without})
+        return other is not None and not other.is_second_choice
+
     def problem(self, role: Role) -> ModelFailure | None:
-        """Why the planned seat cannot be asked, or None."""
-        seat = self._seats.get(role)
+        """Why the first choice cannot be asked, or None."""
+        seat = self.planned(role)
         if seat is None:
             return ModelFailure(Failure.MISSING_MODEL, self._unnamed.get(role, f"no model is set for {role}"))
-        return seat.endpoint.problem(seat.state, role)
+        return seat.problem
 
     def availability(self, role: Role) -> Availability:
-        """Whether a role can be asked now, by whom, and why not (or why only by evidence)."""
+        """Whether a role can be asked now, by whom, and why not (or why only by another one)."""
+        planned, seat = self.planned(role), self.choose(role)
+        if seat is not None:
+            if planned is None or planned is seat:
+                return Availability(True, seat.method)
+            return Availability(True, seat.method, f"{seat.name} stands in: {planned.trouble}")
         problem = self.problem(role)
-        if problem is None:
-            return Availability(True, self._seats[role].method)
+        reason = problem.message if problem is not None else ""
         reader = self.evidence(role)
-        if reader is not None and (not reader.endpoint.probes or reader.endpoint.problem(reader.state, role) is None):
-            return Availability(True, Method.EVIDENCE, f"no language model: {problem.message}")
-        return Availability(False, None, problem.message)
-
-    def health(self) -> list[dict[str, Any]]:
-        """Each model server as it is; the reader of evidence is none."""
-        return [self._row(endpoint) for endpoint in self._servers.values()]
+        if reader is not None and (not reader.endpoint.probes or reader.problem is None):
+            return Availability(True, Method.EVIDENCE, f"no language model: {reason}")
+        return Availability(False, None, reason)
 
     def revision(self) -> str:
         """Another text whenever other weights, or evidence instead of a model, would answer. Short outages do not change it."""
-        parts = [f"{role}={seat.state.digest}" for role, seat in self._seats.items()]
-        reads = [
-            role.value for role in self._evidence_seats if self.evidence(role) is not None and self.problem(role) is not None
-        ]
+        parts = [f"{role}={seat.state.digest}" for role in self._seats if (seat := self.planned(role)) is not None]
+        reads = [role.value for role in self._evidence_seats if self.evidence(role) is not None and self.choose(role) is None]
         return f"{','.join(parts)};{','.join(reads)}"
+
+    def _candidates(self, role: Role, plans: Sequence[RolePlan], models: Mapping[str, Model]) -> tuple[Seat, ...]:
+        seats: dict[tuple[str, str], Seat] = {}
+        for plan in plans:
+            if plan.use not in models:
+                self._unnamed.setdefault(role, f"no model server is named '{plan.use}'")
+            elif (plan.use, plan.model) not in seats:
+                seats[plan.use, plan.model] = self._seat(role, plan, models[plan.use])
+        return tuple(seats.values())
 
     def _seat(self, role: Role, plan: RolePlan, model: Model) -> Seat:
         endpoint = self._servers.get(plan.use)
@@ -102,17 +178,25 @@ class Seating:
             endpoint = self._servers[plan.use] = self._endpoint(plan.use, model)
         state = endpoint.states.get(plan.model)
         if state is None:
-            state = endpoint.states[plan.model] = ModelState(plan.model, plan.num_ctx, Lane(self._settings.slots))
+            settings = self._settings
+            lane = Lane(
+                settings.slots, clock=self._clock, stage=endpoint.stage, adapt=settings.adapt_slots,
+                max_wait_s=settings.max_wait_s, longest_s=max(1.0, 0.8 * min(settings.idle_s, settings.total_s)),
+            )  # fmt: skip
+            state = endpoint.states[plan.model] = make_state(plan.model, plan.num_ctx, lane, self._clock)
+            state.optional = plan.optional
         elif state.num_ctx != plan.num_ctx:
             # Two window sizes on one model make the server load it again at every change of role.
-            state.num_ctx = max(state.num_ctx, plan.num_ctx)
+            state.num_ctx = state.full_ctx = max(state.num_ctx, plan.num_ctx)
             self._log.warning("model %s is asked with num_ctx %d in all its roles", plan.model, state.num_ctx)
+        state.optional = state.optional and plan.optional
         state.roles.add(role)
         return Seat(role, plan, endpoint, state, endpoint.method)
 
     def _seat_evidence(self, model: Model) -> None:
         endpoint = self._evidence_server = self._endpoint(model.name, model)
-        state = endpoint.states[model.name] = ModelState(model.name, 0, Lane(self._settings.evidence_slots))
+        lane = Lane(self._settings.evidence_slots, clock=self._clock, adapt=False)
+        state = endpoint.states[model.name] = make_state(model.name, 0, lane, self._clock)
         plan = RolePlan(use=model.name, model=model.name, num_ctx=0)
         for role in Role:
             if role in model.capabilities.roles:
@@ -123,43 +207,3 @@ class Seating:
         return Endpoint(
             name, model, settings=self._settings, clock=self._clock, log=self._log, changed=self._changed, hurry=self._hurry
         )
-
-    def _row(self, endpoint: Endpoint) -> dict[str, Any]:
-        health, states = endpoint.health, list(endpoint.states.values())
-        answers, failures = sum(s.answers for s in states), sum(s.failures for s in states)
-        return {
-            "name": endpoint.name,
-            "kind": endpoint.model.name,
-            "method": endpoint.method.value,
-            "state": ("up" if endpoint.down is None else "down") if endpoint.probes else "unknown",
-            "reachable": bool(endpoint.probes) and endpoint.down is None,
-            "reason": endpoint.down.message if endpoint.down is not None else health.reason,
-            "version": health.version,
-            "latency_ms": health.latency_ms,
-            "since_ms": endpoint.since_ms,
-            "checked_at_ms": endpoint.checked_at_ms,
-            "next_check_s": max(0.0, endpoint.next_due_s() - self._clock.monotonic_s()),
-            "answers": answers,
-            "failures": failures,
-            "success_rate": answers / (answers + failures) if answers + failures else None,
-            "available": sorted(health.models),
-            "models": [self._model_row(endpoint, state) for state in states],
-        }
-
-    def _model_row(self, endpoint: Endpoint, state: ModelState) -> dict[str, Any]:
-        problems = [endpoint.problem(state, role) for role in sorted(state.roles)]
-        problem = next((p for p in problems if p is not None), None)
-        return {
-            "model": state.name,
-            "roles": sorted(role.value for role in state.roles),
-            "digest": state.digest,
-            "num_ctx": state.num_ctx,
-            "ok": problem is None,
-            "failure": problem.kind.value if problem is not None else None,
-            "reason": problem.message if problem is not None else "",
-            "warm": self._clock.monotonic_s() < state.warm_until_s,
-            "loading": state.loading is not None,
-            "slots": state.lane.slots,
-            "in_flight": state.lane.busy,
-            "waiting": state.lane.waiting,
-        }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadd.api import Failure, Method, ModelFailure, ModelRequest, Reply
+from leadd.inference import labels
 from leadd.inference.questions import Implausible, Question
 from leadd.inference.shapes import misfit
 
@@ -26,21 +27,50 @@ class Verified:
     text: str
 
 
-def verify(reply: Reply, request: ModelRequest, question: Question, method: Method) -> Verified:
-    """The answer in a reply. Raises ModelFailure by the name of the first rule that it breaks."""
+class UnreadLabels(Exception):
+    """The log-probabilities of a reply show none of the labels: it says nothing, and is nobody's fault."""
+
+
+def verify(
+    reply: Reply, request: ModelRequest, question: Question, method: Method, early: Mapping[str, Any] | None = None
+) -> Verified:
+    """The answer in a reply, or `early` where the question's own rule made one of its beginning.
+
+    Raises ModelFailure by the name of the first rule that it breaks; UnreadLabels where only the labels cannot be read.
+    """
+    if early is not None:
+        return _written(_check(early, question, reply), reply)
     _ended_by_itself(reply, request)
     if reply.method is not method:
         raise _failure(Failure.IMPLAUSIBLE, f"the answer is stamped {reply.method}, a {method} was asked", reply)
-    data = parse(reply.text, reply)
-    if request.schema is not None:
-        wrong = misfit(data, request.schema)
-        if wrong:
-            raise _failure(Failure.SCHEMA, wrong, reply)
+    data = _data(reply, request, question, method)
     if not isinstance(data, dict):
         raise _failure(Failure.SCHEMA, "the answer is no JSON object", reply)
     kept = _check(data, question, reply)
     if method is Method.MODEL:
         _saw_the_whole_prompt(reply, request)
+    return _written(kept, reply)
+
+
+def _data(reply: Reply, request: ModelRequest, question: Question, method: Method) -> Any:
+    if request.labels:
+        found = labels.answer(reply.logprobs, request.labels)
+        if found is None:
+            raise UnreadLabels
+        return found
+    data = parse(reply.text, reply)
+    if request.schema is not None:
+        wrong = misfit(data, request.schema)
+        if wrong:
+            raise _failure(Failure.SCHEMA, wrong, reply)
+    if question.labels and method is Method.MODEL:
+        data = labels.of_value(data, question.labels)
+        if data is None:
+            raise _failure(Failure.SCHEMA, "the answer is none of the labels", reply)
+    return data
+
+
+def _written(kept: dict[str, Any], reply: Reply) -> Verified:
     try:
         text = to_text(kept)
         text.encode()
@@ -65,6 +95,8 @@ def parse(text: str, reply: Reply | None = None) -> Any:
 
 def _ended_by_itself(reply: Reply, request: ModelRequest) -> None:
     reason = reply.done_reason
+    if request.labels and reason in {"stop", "length"}:
+        return  # one word is wanted, whatever would have come after it
     if reason == "length":
         raise _failure(Failure.LENGTH, f"the answer was cut at {request.max_tokens} tokens", reply)
     if reason in {"load", "unload"}:

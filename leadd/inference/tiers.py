@@ -23,7 +23,9 @@ FAULTS_BEFORE_REST = 3
 REST_S = 30.0
 
 T = TypeVar("T")
-_FROM = tuple(f.name for f in fields(Provenance) if f.name not in {"usage", "cache", "key"})
+_FROM = tuple(f.name for f in fields(Provenance) if f.name not in {"usage", "cache", "key", "wait_ms"})
+_LATER = {"instead_of": ""}
+"""Fields that values of earlier versions do not have, and what they mean there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Tiers:
             value = parse(bytes(raw).decode())
             if not (value["v"] == FORMAT_VERSION and value["key"] == key and value["from"]["method"] == method):
                 return None
-            origin = {name: value["from"][name] for name in _FROM}
+            origin = {name: {**_LATER, **value["from"]}[name] for name in _FROM}
             if self._ttl_s is not None and (self._left_s(origin) or 0.0) <= 0:
                 return None
             data = value["data"]

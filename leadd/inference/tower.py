@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 from leadd.api import Clock, Failure, ModelFailure, ModelRequest, Usage
-from leadd.inference.calls import Caller, Result, Seat
+from leadd.inference.calls import Caller, Result
+from leadd.inference.failover import Course, instead_of
 from leadd.inference.figures import Figures
-from leadd.inference.flights import Flight, Landing, copy_of
-from leadd.inference.questions import Answer, CacheClass, Provenance, Question
+from leadd.inference.flights import Flight, Landing, Outcome, copy_of
+from leadd.inference.questions import Answer, CacheClass, Progress, Provenance, Question
+from leadd.inference.requests import Requests
+from leadd.inference.seats import Seat, Seating
 from leadd.inference.success import parse, to_text
 from leadd.inference.tiers import Kept, Tiers, encode, kept_provenance
 from leadd.inference.watching import stopping
-
-KeyOf = Callable[[Seat, ModelRequest, Question], str]
 
 
 class Tower:
     """Owns the flights. Each ends in exactly one outcome for all its askers: an answer, or a failure by name."""
 
     def __init__(
-        self, *, tiers: Tiers, caller: Caller, figures: Figures, key_of: KeyOf, clock: Clock, log: logging.Logger
+        self,
+        *,
+        tiers: Tiers,
+        caller: Caller,
+        figures: Figures,
+        seating: Seating,
+        requests: Requests,
+        clock: Clock,
+        log: logging.Logger,
     ) -> None:
         self.closed = False
         self._tiers = tiers
         self._caller = caller
         self._figures = figures
-        self._key_of = key_of
+        self._seating = seating
+        self._requests = requests
         self._clock = clock
         self._log = log
         self._flights: dict[str, Flight] = {}
@@ -39,23 +49,28 @@ class Tower:
     @property
     def flying(self) -> int:
         """Questions on their way."""
-        return len(self._flights)
+        return len(set(self._flights.values()))
 
-    async def recall(self, seat: Seat, question: Question, key: str) -> Answer | None:
+    async def recall(self, seat: Seat, question: Question, key: str, progress: Progress | None = None) -> Answer | None:
         """A kept answer out of any tier, or None."""
         kept = await self._tiers.get(key, seat.method, question.check)
-        return None if kept is None else self._hit(seat, kept, key, question)
+        return None if kept is None else self._hit(seat, kept, key, question, progress)
 
-    async def fetch(self, seat: Seat, request: ModelRequest, question: Question, key: str) -> Answer:
+    async def fetch(
+        self, seat: Seat, request: ModelRequest, question: Question, key: str, progress: Progress | None = None
+    ) -> Answer:
         """The answer out of the cache, out of a flight with the same question, or out of a new one. Raises ModelFailure."""
         if key not in self._flights:
             kept = await self._tiers.get_first(key, seat.method, question.check)
             if kept is not None:
-                return self._hit(seat, kept, key, question)
+                return self._hit(seat, kept, key, question, progress)
         flight = self._flights.get(key)
-        if flight is not None:
-            return await self._come_along(flight, seat, question)
-        return await self._lead(self._take_off(seat, request, question, key), seat, question)
+        is_leader = flight is None
+        if flight is None:
+            flight = self._take_off(seat, request, question, key)
+        if progress is not None:
+            flight.listen(progress)
+        return await (self._lead if is_leader else self._come_along)(flight, seat, question)
 
     async def close(self, grace_s: float) -> None:
         """End all flights; answers that are there are written to the caches within `grace_s`."""
@@ -74,8 +89,11 @@ class Tower:
             await asyncio.gather(*tasks, return_exceptions=True)
         self._flights.clear()
 
-    def _hit(self, seat: Seat, kept: Kept, key: str, question: Question) -> Answer:
+    def _hit(self, seat: Seat, kept: Kept, key: str, question: Question, progress: Progress | None) -> Answer:
         self._figures.of(seat.method, question.role).hits += 1
+        if progress is not None:
+            for name, value in kept.data.items():
+                progress(name, value)
         return Answer(kept.data, kept_provenance(kept, key, question.prompt_label))
 
     def _take_off(self, seat: Seat, request: ModelRequest, question: Question, key: str) -> Flight:
@@ -106,28 +124,27 @@ class Tower:
             tally.hits += 1
         else:
             tally.shared += 1
-        try:
-            data = dict(question.check(parse(outcome.text)))  # a copy of its own, made by its own check
-        except ValueError as error:
-            raise ModelFailure(Failure.SCHEMA, str(error)[:300], raw=outcome.text, model=origin.model) from None
-        provenance = replace(origin, cache=cache, usage=Usage(), prompt_label=question.prompt_label)
-        return Answer(data, provenance)
+        return self._copy(outcome.text, origin, cache, question)
 
     async def _fly(self, flight: Flight, seat: Seat, request: ModelRequest) -> None:
-        question, key = flight.question, flight.key
+        question = flight.question
+        keys = [flight.key]
         try:
-            kept = await self._tiers.get_rest(key, seat.method, question.check)
+            kept = await self._tiers.get_rest(flight.key, seat.method, question.check)
             if kept is not None:
-                answer = Answer(kept.data, kept_provenance(kept, key, question.prompt_label))
-                flight.land(Landing(answer, to_text(kept.data)))
+                flight.land(self._landing(kept, flight.key, question))
                 return
             self._figures.of(seat.method, question.role).misses += 1
-            result = await self._caller.answer(flight, seat, request)
-            provenance = self._provenance(seat, request, question, key, result)
-            value = encode(provenance.key, result.verified.text, provenance)
-            await self._tiers.put_first(provenance.key, seat.method, value)
-            flight.land(Landing(Answer(result.verified.data, provenance), result.verified.text))
-            await self._tiers.put_rest(provenance.key, seat.method, value)
+            course = Course(flight, seat, request, seating=self._seating, requests=self._requests, figures=self._figures)
+            while True:
+                result = await course.ask(self._caller)
+                if result is not None:
+                    await self._touch_down(flight, course, result)
+                    return
+                known = await self._known_elsewhere(flight, course, keys)
+                if known is not None:
+                    flight.land(known)
+                    return
         except ModelFailure as failure:
             flight.land(failure)
         except asyncio.CancelledError:
@@ -137,13 +154,61 @@ class Tower:
             self._log.exception("a question of %s failed by a bug of leadd", question.role)
             flight.land(ModelFailure(Failure.CRASHED, f"a bug of leadd: {error!r}", model=seat.state.name))
         finally:
+            self._let_go(flight, keys)
+
+    async def _known_elsewhere(self, flight: Flight, course: Course, keys: list[str]) -> Outcome | None:
+        """What the next candidate has said already, or is just being asked by another flight; None: this one asks it."""
+        key = course.key
+        other = self._flights.get(key)
+        if other is not None and other is not flight:
+            self._let_go(flight, keys)  # nobody waits for one who waits himself: so no two flights ever wait for each other
+            outcome = await flight.come_along(other)
+            return outcome if isinstance(outcome, ModelFailure) else self._shared(outcome, flight.question)
+        self._flights[key] = flight
+        if key not in keys:
+            keys.append(key)
+        kept = await self._tiers.get(key, course.seat.method, flight.question.check)
+        if kept is None:
+            return None
+        self._figures.of(course.seat.method, flight.question.role).misses -= 1  # it is counted as a hit
+        return self._landing(kept, key, flight.question)
+
+    def _shared(self, landing: Landing, question: Question) -> Landing:
+        origin = landing.answer.provenance
+        cache: CacheClass = "hit" if origin.cache == "hit" else "shared"
+        return Landing(self._copy(landing.text, origin, cache, question), landing.text)
+
+    def _copy(self, text: str, origin: Provenance, cache: CacheClass, question: Question) -> Answer:
+        """An answer that somebody else has paid for, for this asker alone: read again, and seen by its own check."""
+        try:
+            data = dict(question.check(parse(text)))
+        except ValueError as error:
+            raise ModelFailure(Failure.SCHEMA, str(error)[:300], raw=text, model=origin.model) from None
+        provenance = replace(origin, cache=cache, usage=Usage(), wait_ms=0.0, prompt_label=question.prompt_label)
+        return Answer(data, provenance)
+
+    async def _touch_down(self, flight: Flight, course: Course, result: Result) -> None:
+        provenance = self._provenance(flight, course, result)
+        key, method = provenance.key, provenance.method
+        value = encode(key, result.verified.text, provenance)
+        await self._tiers.put_first(key, method, value)
+        flight.land(Landing(Answer(result.verified.data, provenance), result.verified.text))
+        await self._tiers.put_rest(key, method, value)
+
+    def _let_go(self, flight: Flight, keys: list[str]) -> None:
+        for key in keys:
             if self._flights.get(key) is flight:
                 del self._flights[key]
 
-    def _provenance(self, seat: Seat, request: ModelRequest, question: Question, key: str, result: Result) -> Provenance:
-        reply = result.reply
-        if seat.endpoint.note_digest(seat.state, reply.digest):
-            key = self._key_of(seat, request, question)  # the tag moved: the answer belongs to the weights that gave it
+    def _landing(self, kept: Kept, key: str, question: Question) -> Landing:
+        return Landing(Answer(kept.data, kept_provenance(kept, key, question.prompt_label)), to_text(kept.data))
+
+    def _provenance(self, flight: Flight, course: Course, result: Result) -> Provenance:
+        seat, question, reply, key = course.seat, flight.question, result.reply, flight.key
+        moved = seat.endpoint.note_digest(seat.state, reply.digest)
+        if moved or course.has_moved or result.request.num_ctx != course.request.num_ctx:
+            # the answer belongs to the weights that gave it, and to the window that they had
+            key = self._requests.key(seat, replace(course.request, num_ctx=result.request.num_ctx), question)
         self._figures.of(seat.method, question.role).answers += 1
         return Provenance(
             method=seat.method,
@@ -158,6 +223,8 @@ class Tower:
             usage=result.usage,
             attempts=result.attempts,
             answered_at_ms=self._clock.now_ms(),
+            wait_ms=result.wait_ms,
+            instead_of=instead_of(self._seating, seat, question.role),
         )
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadd.api import Failure, ModelFailure
+from leadd.inference.text_faults import TextFault
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Awaitable[Vectors]]
@@ -19,14 +20,14 @@ _HALVED = frozenset(
 
 
 async def embed_all(texts: Sequence[str], embed: Embed, *, batch: int) -> Vectors:
-    """Unit vectors in input order. Raises ModelFailure; where one text is at fault, its message says which.
+    """Unit vectors in input order. Raises ModelFailure; where one text is at fault it is a TextFault, which says which.
 
     A server refuses a whole batch for one bad text, and answers 400 also where its runner died: so a batch is tried twice,
     then halved.
     """
     for number, text in enumerate(texts):
         if not text.strip():
-            raise ModelFailure(Failure.EMPTY, f"text {number} is empty")
+            raise TextFault(Failure.EMPTY, f"text {number} is empty", place=number)
     if not texts:
         return np.zeros((0, 0), dtype=np.float32)
     parts = [await _embed_part(texts[start : start + batch], embed, start) for start in range(0, len(texts), batch)]
@@ -42,7 +43,7 @@ async def _embed_part(texts: Sequence[str], embed: Embed, start: int) -> Vectors
         if failure.kind not in _HALVED:
             raise
         if len(texts) == 1:
-            raise ModelFailure(failure.kind, f"text {start}: {failure.message}", model=failure.model) from None
+            raise TextFault(failure.kind, f"text {start}: {failure.message}", place=start, model=failure.model) from None
     half = len(texts) // 2
     left = await _embed_part(texts[:half], embed, start)
     right = await _embed_part(texts[half:], embed, start + half)

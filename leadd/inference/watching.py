@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from leadd.api import Clock, Failure, Method, ModelFailure, Role
 from leadd.inference.questions import Availability
-from leadd.inference.seats import Seating
+from leadd.inference.seats import Seat, Seating
 
 LONGEST_REST_S = 60.0
 """Timers stand still while a laptop sleeps, so a rest is never longer than this."""
 
 SHORTEST_TURN_S = 0.05
+TURN_S = 2.0
+"""How long one turn waits for its looks."""
+LATER_S = 1.0
 
 
 class Watch:
@@ -33,8 +37,21 @@ class Watch:
         endpoints = seating.servers
         if not endpoints:
             return self._idle_s
-        await asyncio.gather(*(endpoint.turn() for endpoint in endpoints))
-        return max(SHORTEST_TURN_S, min(endpoint.next_due_s() for endpoint in endpoints) - self._clock.monotonic_s())
+        now_s = self._clock.monotonic_s()
+        looks = [endpoint.look() for endpoint in endpoints if endpoint.is_looked_at or endpoint.next_due_s() <= now_s]
+        if looks:
+            # One that takes long (a server that hangs, a load) goes on by itself and says when it is over.
+            await asyncio.wait(looks, timeout=TURN_S)
+        dues = [LATER_S + now_s if endpoint.is_looked_at else endpoint.next_due_s() for endpoint in endpoints]
+        return max(SHORTEST_TURN_S, min(dues) - self._clock.monotonic_s())
+
+    async def look(self, seats: Sequence[Seat]) -> None:
+        """Look at the servers of these seats whose time has come, and wait for what is seen there."""
+        now_s = self._clock.monotonic_s()
+        endpoints = {seat.endpoint for seat in seats}
+        looks = [endpoint.look() for endpoint in endpoints if endpoint.is_looked_at or endpoint.next_due_s() <= now_s]
+        if looks:
+            await asyncio.wait(looks)
 
     async def wait_available(self, seating: Seating, role: Role, method: Method | None) -> Availability:
         """Return once the role can be asked (by `method`, where one is named). Raises ModelFailure at the end."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from leadd.prompting.prompts import PromptInfo, PromptProblem
 from leadd.prompting.reading import PromptFile
-from leadd.prompting.schemas import flaws, needed_max_tokens, variables_in
+from leadd.prompting.schemas import enums_in, flaws, needed_max_tokens, one_of, variables_in
 from leadd.prompting.templates import PLACE, SIGNAL, Template, Variable, as_type, content_hash
 
 _ICP = frozenset({"icp_name", "icp_description", "icp_fields", "size_buckets", "regions", "role_types", "pain_tags"})
@@ -17,7 +18,7 @@ PASSED: Mapping[str, frozenset[str]] = {"triage": _ICP, "classification": _ICP, 
 
 LISTS = frozenset({"size_buckets", "regions", "role_types", "pain_tags"})
 TYPES = ("text", "list", "number")
-KEYS = ("name", "version", "variables", "schema", "options", "max_tokens", "notes", "body")
+KEYS = ("name", "version", "variables", "labels", "schema", "options", "max_tokens", "notes", "body")
 OPTIONS: Mapping[str, type] = {
     "temperature": float, "top_k": int, "top_p": float, "min_p": float, "typical_p": float, "seed": int,
     "repeat_penalty": float, "repeat_last_n": int, "presence_penalty": float, "frequency_penalty": float,
@@ -27,6 +28,9 @@ RUNNER_OPTIONS = frozenset(
 )
 MOST_TOKENS = 8192
 MOST_BODY = 20_000
+MOST_LABELS = 10
+LABEL = re.compile(r"^[^\W_]{1,16}$")
+"""A label is one short word: servers show the probabilities of single tokens."""
 
 
 class Check:
@@ -42,16 +46,17 @@ class Check:
         self._keys()
         version = self._version()
         variables = self._variables()
-        schema = self._schema(variables)
+        labels = self._labels()
+        schema = self._schema(variables, labels)
         options = self._options()
         body = self._body(variables)
         max_tokens = self._max_tokens(schema)
         self._used(variables, schema)
         if self.problems:
             return None
-        hashed = content_hash(body, variables, schema, options, max_tokens)
+        hashed = content_hash(body, variables, schema, options, max_tokens, labels)
         info = PromptInfo(self.file.name, version, hashed, str(self.file.path), builtin)
-        return Template(info, body, variables, schema, options, max_tokens)
+        return Template(info, body, variables, schema, options, max_tokens, labels)
 
     def _wrong(self, reason: str, *loc: str | int, line: int | None = None) -> None:
         self.problems.append(self.file.problem(reason, *loc, line=line))
@@ -112,13 +117,36 @@ class Check:
             self._wrong(f"the default of '{name}' is no {kind}", *loc, "default")
         return Variable(name, kind, default, True)
 
-    def _schema(self, variables: Mapping[str, Variable]) -> Mapping[str, Any] | None:
+    def _labels(self) -> tuple[str, ...]:
+        given = self.file.values.get("labels")
+        if given is None:
+            return ()
+        if not isinstance(given, list) or not 2 <= len(given) <= MOST_LABELS:
+            self._wrong(f"`labels` is a list of 2 to {MOST_LABELS} words", "labels")
+            return ()
+        words = [str(item).lower() if isinstance(item, bool) else str(item) for item in given]
+        for number, word in enumerate(words):
+            if not LABEL.match(word):
+                self._wrong(f"the label {word[:40]!r} is no single word of at most 16 letters or digits", "labels", number)
+            elif word.casefold() in {other.casefold() for other in words[:number]}:
+                self._wrong(f"the label '{word}' stands twice", "labels", number)
+        if self.file.name == "triage" and [word.casefold() for word in words] != ["yes", "no"]:
+            self._wrong("triage is asked for the labels [yes, no], in this order", "labels")
+        elif self.file.name in PASSED and self.file.name != "triage":
+            self._wrong(f"'{self.file.name}' is asked for more than one word: `labels` is for triage", "labels")
+        return tuple(words)
+
+    def _schema(self, variables: Mapping[str, Variable], labels: tuple[str, ...]) -> Mapping[str, Any] | None:
         schema = self.file.values.get("schema")
+        if schema is None and labels:
+            return one_of(labels)
         if schema is None:
             self._wrong("no `schema`: without one a model answers what it likes", "schema")
             return None
-        for flaw in flaws(schema):
+        for flaw in flaws(schema, bare=bool(labels)):
             (self._warn if flaw.warning else self._wrong)(flaw.reason, "schema", *flaw.loc)
+        if labels and not any(set(labels) <= set(choices) for choices in enums_in(schema)):
+            self._wrong(f"the schema has no enum with the labels {', '.join(labels)}; leave it out, and it is made", "schema")
         for name, loc in variables_in(schema):
             if name not in variables:
                 self._wrong(f"${name} is not declared under `variables`{nearest(name, variables)}", "schema", *loc)

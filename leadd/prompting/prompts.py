@@ -60,7 +60,8 @@ class Reload:
 class Rendered:
     """A prompt for one signal: a system message that is byte-identical for all signals of one ICP, then the signal.
 
-    `schema` is one object for all renderings with equal variables; it must not be changed.
+    `schema` is one object for all renderings with equal variables; it must not be changed. Where `labels` are named, the answer
+    is one of these words, and `schema` bounds it for models that show no log-probabilities.
     """
 
     messages: tuple[Message, ...]
@@ -70,6 +71,7 @@ class Rendered:
     name: str
     version: int
     content_hash: str
+    labels: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

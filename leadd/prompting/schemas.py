@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,13 @@ class Flaw:
     warning: bool = False
 
 
-def flaws(schema: Any, loc: Loc = ()) -> Iterator[Flaw]:
-    """Everything wrong in a schema."""
+def one_of(words: Sequence[str]) -> dict[str, Any]:
+    """The schema of an answer that is one of these words and nothing else, four tokens long with its quotes."""
+    return {"type": "string", "enum": list(words)}
+
+
+def flaws(schema: Any, loc: Loc = (), *, bare: bool = False) -> Iterator[Flaw]:
+    """Everything wrong in a schema. `bare` allows a word without an object around it."""
     if not isinstance(schema, Mapping):
         yield Flaw(loc, "a schema is a mapping with a `type`")
         return
@@ -49,7 +54,7 @@ def flaws(schema: Any, loc: Loc = ()) -> Iterator[Flaw]:
     if not isinstance(kind, str) or kind not in _KEYWORDS:
         yield Flaw(loc, f"`type` must be one of {', '.join(_KEYWORDS)}")
         return
-    if not loc and kind != "object":
+    if not loc and kind != "object" and not (bare and kind == "string"):
         yield Flaw(loc, "the answer itself must be an object")
     for key in schema:
         if key not in _KEYWORDS[kind]:
@@ -124,6 +129,16 @@ def variables_in(schema: Any, loc: Loc = ()) -> Iterator[tuple[str, Loc]]:
     elif isinstance(schema, list):
         for number, value in enumerate(schema):
             yield from variables_in(value, (*loc, number))
+
+
+def enums_in(schema: Any) -> Iterator[list[Any]]:
+    """Each list of choices that stands in a schema."""
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key == "enum" and isinstance(value, list):
+                yield value
+            else:
+                yield from enums_in(value)
 
 
 def filled(schema: Schema, lists: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:

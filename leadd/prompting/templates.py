@@ -39,7 +39,7 @@ class _Constant:
 
 @dataclass(slots=True)
 class Template:
-    """One prompt in force. `body` ends before `{{ signal }}`."""
+    """One prompt in force. `body` ends before `{{ signal }}`; where there are `labels`, the answer is one of them."""
 
     info: PromptInfo
     body: str
@@ -47,6 +47,7 @@ class Template:
     schema: Mapping[str, Any] | None
     options: Options
     max_tokens: int
+    labels: tuple[str, ...] = ()
     _constant: dict[tuple[Any, ...], _Constant] = field(default_factory=dict)
 
     def render(self, values: Mapping[str, Any], signal: Mapping[str, str | None]) -> Rendered:
@@ -61,8 +62,9 @@ class Template:
         user = Message("user", signal_text(signal))
         info = self.info
         return Rendered(
-            (constant.system, user), constant.schema, self.options, self.max_tokens, info.name, info.version, info.content_hash
-        )
+            (constant.system, user), constant.schema, self.options, self.max_tokens, info.name, info.version, info.content_hash,
+            self.labels,
+        )  # fmt: skip
 
     def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(self._value(variable, values) for variable in self.variables.values())
@@ -98,9 +100,16 @@ def as_type(value: Any, kind: str) -> Any:
 
 
 def content_hash(
-    body: str, variables: Mapping[str, Variable], schema: Mapping[str, Any] | None, options: Options, max_tokens: int
+    body: str,
+    variables: Mapping[str, Variable],
+    schema: Mapping[str, Any] | None,
+    options: Options,
+    max_tokens: int,
+    labels: tuple[str, ...] = (),
 ) -> str:
     """SHA-256 over all of a prompt that can change an answer; its name, version and notes cannot."""
     declared = [[v.name, v.type, v.default, v.has_default] for v in variables.values()]
     parts = [SIGNAL_FORMAT, body, declared, schema, sorted(options.items()), max_tokens]
+    if labels:  # only then: prompts without them keep the hash, and so the answers, that they had
+        parts.append(list(labels))
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()

@@ -18,7 +18,7 @@ from leadd.store.standing import note_in
 
 _SELECT = (
     "SELECT d.lead_id, l.icp_id, l.signal_id, d.state, d.answer, d.failure, d.attempts, d.due_ms, d.judgement_id, "
-    "d.updated_at_ms FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id"
+    "d.updated_at_ms, d.priority FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id"
 )
 _CRASHED = "crashed the worker 3 times"
 
@@ -30,8 +30,8 @@ class DossierRepo:
         self._db = db
         self._clock = clock
 
-    async def lease(self, owner: str, limit: int, lease_ms: int) -> list[DossierRow]:
-        """Up to `limit` dossiers to write now, those of the best leads first."""
+    async def lease(self, owner: str, limit: int, lease_ms: int, *, least_priority: int = 0) -> list[DossierRow]:
+        """Up to `limit` dossiers to write now: those of the highest priority first, among them those of the best leads."""
         now_ms = self._clock.now_ms()
 
         def lease(conn: sqlite3.Connection) -> list[DossierRow]:
@@ -43,8 +43,9 @@ class DossierRepo:
             ids = fetch(
                 conn,
                 "SELECT json_group_array(lead_id) FROM (SELECT d.lead_id FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id "
-                "WHERE d.state = 'wanted' AND d.due_ms <= ? AND l.deleted_at_ms IS NULL ORDER BY l.score DESC, l.id LIMIT ?)",
-                (now_ms, limit),
+                "WHERE d.state = 'wanted' AND d.due_ms <= ? AND d.priority >= ? AND l.deleted_at_ms IS NULL "
+                "ORDER BY d.priority DESC, l.score DESC, l.id LIMIT ?)",
+                (now_ms, least_priority, limit),
             )
             if not ids:
                 return []
@@ -54,7 +55,8 @@ class DossierRepo:
                 (owner, now_ms + lease_ms, pack_ids(ids)),
             )
             rows = conn.execute(
-                f"{_SELECT} WHERE d.lead_id IN (SELECT value FROM json_each(?)) ORDER BY l.score DESC, l.id",  # noqa: S608
+                f"{_SELECT} WHERE d.lead_id IN (SELECT value FROM json_each(?)) "  # noqa: S608
+                "ORDER BY d.priority DESC, l.score DESC, l.id",
                 (pack_ids(ids),),
             )
             return [_dossier_of(row) for row in rows.fetchall()]
@@ -72,8 +74,8 @@ class DossierRepo:
             own_id = _own_id(conn, lead_id)
             judgement_id = _journal_in(conn, own_id, replace(judgement, answer=answer), now_ms)
             conn.execute(
-                "UPDATE dossier SET state = 'done', answer = ?, judgement_id = ?, failure = '', lease_owner = NULL, "
-                "leased_until_ms = NULL, updated_at_ms = ? WHERE lead_id = ?",
+                "UPDATE dossier SET state = 'done', answer = ?, judgement_id = ?, failure = '', priority = 0, "
+                "lease_owner = NULL, leased_until_ms = NULL, updated_at_ms = ? WHERE lead_id = ?",
                 (dump(answer), judgement_id, now_ms, own_id),
             )
             note_in(conn, own_id, "dossier", "", now_ms, {"judgement_id": judgement_id})
@@ -110,8 +112,11 @@ class DossierRepo:
         row = await self._db.fetch_one(f"{_SELECT} WHERE d.lead_id = {own_id}", (lead_id,))
         return None if row is None else _dossier_of(tuple(row))
 
-    async def want(self, lead_id: int) -> None:
-        """Ask for a dossier, also anew where one is held or done. Raises NotFound."""
+    async def want(self, lead_id: int, priority: int = 0) -> None:
+        """Ask for a dossier, also anew where one is held or done, now where it waits. Raises NotFound.
+
+        Where it is being written, that goes on. The priority is raised, never lowered, until it is written.
+        """
         now_ms = self._clock.now_ms()
 
         def want(conn: sqlite3.Connection) -> None:
@@ -119,9 +124,13 @@ class DossierRepo:
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}")
             conn.execute(
-                "INSERT INTO dossier (lead_id, due_ms, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?2, ?2) "
-                "ON CONFLICT (lead_id) DO UPDATE SET state = 'wanted', due_ms = ?2, attempts = 0, crashes = 0, failure = '' "
-                "WHERE state <> 'leased'",
+                "INSERT INTO dossier (lead_id, due_ms, priority, created_at_ms, updated_at_ms) VALUES (?1, ?2, ?3, ?2, ?2) "
+                "ON CONFLICT (lead_id) DO UPDATE SET priority = max(priority, ?3)",
+                (lead_id, now_ms, priority),
+            )
+            conn.execute(
+                "UPDATE dossier SET state = 'wanted', due_ms = ?2, attempts = 0, crashes = 0, failure = '' "
+                "WHERE lead_id = ?1 AND state <> 'leased'",
                 (lead_id, now_ms),
             )
 
@@ -152,11 +161,12 @@ class DossierRepo:
             )
         )
 
-    async def next_due(self) -> int | None:
-        """When `lease` next has something to give; None where no dossier waits."""
+    async def next_due(self, *, least_priority: int = 0) -> int | None:
+        """When `lease` next has something to give; None where no dossier of that priority waits."""
         row = await self._db.fetch_one(
             "SELECT min(d.due_ms) FROM dossier AS d JOIN lead AS l ON l.id = d.lead_id "
-            "WHERE d.state = 'wanted' AND l.deleted_at_ms IS NULL"
+            "WHERE d.state = 'wanted' AND d.priority >= ? AND l.deleted_at_ms IS NULL",
+            (least_priority,),
         )
         return None if row is None else row[0]
 

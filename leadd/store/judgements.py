@@ -15,7 +15,7 @@ from leadd.store.joint import Joint
 from leadd.store.rows import JudgementRow, NewJudgement, StageFigures
 
 _FIELDS = tuple(field.name for field in fields(NewJudgement))
-_JSON = frozenset({"answer", "reasons"})
+_TIMES = ("load_ms", "prompt_ms", "output_ms", "queue_ms", "total_ms", "wait_ms")
 _INSERT_MANY = (
     f"INSERT INTO judgement ({', '.join(_FIELDS)}, lead_id) "  # noqa: S608 - names of our own fields
     f"SELECT {columns(len(_FIELDS) + 1)} FROM json_each(?)"
@@ -86,6 +86,7 @@ def judgement_of(row: sqlite3.Row) -> JudgementRow:
     values: dict[str, Any] = {name: row[name] for name in _FIELDS}
     values["answer"] = None if values["answer"] is None else json.loads(values["answer"])
     values["reasons"] = tuple(json.loads(values["reasons"]))
+    values["shown"] = None if values["shown"] is None else json.loads(values["shown"])
     return JudgementRow(**values, id=row["id"], superseded=bool(row["superseded"]), lead_id=row["lead_id"])
 
 
@@ -93,8 +94,9 @@ def _values(judgement: NewJudgement, now_ms: int, lead_id: int | None) -> tuple[
     values = {name: getattr(judgement, name) for name in _FIELDS}
     values["answer"] = None if judgement.answer is None else dump(judgement.answer)
     values["reasons"] = dump(judgement.reasons)
+    values["shown"] = None if judgement.shown is None else dump(judgement.shown)
     values["created_at_ms"] = judgement.created_at_ms or now_ms
-    for name in ("load_ms", "prompt_ms", "output_ms", "queue_ms", "total_ms"):
+    for name in _TIMES:
         values[name] = values[name] if abs(values[name]) < float("inf") else 0.0
     return (*values.values(), lead_id)
 

@@ -77,7 +77,12 @@ class SignalRow(Signal):
 
 @dataclass(frozen=True, slots=True)
 class NewJudgement:
-    """One answer of one stage about one signal, with all that is needed to say why it was so and to replay it."""
+    """One answer of one stage about one signal, with all that is needed to say why it was so and to replay it.
+
+    `wait_ms` is the time in leadd's own queue, `queue_ms` that in the server's. `shown` says how much of the text the model
+    saw: `chars` in all, `kept`, and `gaps`; None where it saw the whole. `instead_of` names the first choice (server/model)
+    where another one answered in its place.
+    """
 
     signal_id: int
     icp_id: int | None
@@ -106,6 +111,9 @@ class NewJudgement:
     raw: str = ""
     threshold: float | None = None
     rule: str = ""
+    wait_ms: float = 0.0
+    shown: Mapping[str, int] | None = None
+    instead_of: str = ""
     created_at_ms: int = 0
 
 
@@ -303,7 +311,10 @@ class ActivityRow:
 
 @dataclass(frozen=True, slots=True)
 class DossierRow:
-    """A dossier wanted or written. States: wanted, leased, done, held. `signal_id` and `icp_id` are those of the lead."""
+    """A dossier wanted or written. States: wanted, leased, done, held. `signal_id` and `icp_id` are those of the lead.
+
+    `priority` is 0 where the lead's score asked for it, above where a person did.
+    """
 
     lead_id: int
     icp_id: int
@@ -315,6 +326,7 @@ class DossierRow:
     due_ms: int = 0
     judgement_id: int | None = None
     updated_at_ms: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

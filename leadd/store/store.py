@@ -8,9 +8,11 @@ from leadd.api.clock import Clock
 from leadd.store.companies import CompanyRepo
 from leadd.store.database import Database
 from leadd.store.dossiers import DossierRepo
+from leadd.store.embeddings import EmbeddingRepo
 from leadd.store.icps import IcpRepo
 from leadd.store.judgements import JudgementRepo
 from leadd.store.leads import LeadRepo
+from leadd.store.learning import LearningRepo
 from leadd.store.outbox import OutboxRepo
 from leadd.store.prompts import PromptRepo
 from leadd.store.schedule import ScheduleRepo
@@ -29,8 +31,10 @@ class Store:
         self.icps = IcpRepo(db, clock)
         self.companies = CompanyRepo(db, clock)
         self.leads = LeadRepo(db, clock)
+        self.learning = LearningRepo(db)
         self.dossiers = DossierRepo(db, clock)
         self.outbox = OutboxRepo(db, clock)
+        self.embeddings = EmbeddingRepo(db, clock)
         self.prompts = PromptRepo(db, clock)
         self.schedule = ScheduleRepo(db, clock)
 

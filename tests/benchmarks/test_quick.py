@@ -43,13 +43,15 @@ def test_leadd_and_the_plain_loop_do_the_same_work(capsys: pytest.CaptureFixture
     assert len(found) == rows
     for measure in found:
         counts = measure["counts"]
-        assert counts["model_calls"] == counts["plain_calls"] > 0
+        # One more asks about a text without content; what the words of a text settle is not asked at all.
+        assert 0 < counts["model_calls"] <= counts["plain_calls"] + 1
+        assert counts["leads"] <= counts["plain_leads"]  # parked ones do not reach the sink
         assert counts["filtered"] <= counts["signals"]
         assert counts["commits"] > 0
         assert counts["plain_commits"] >= 2 * counts["signals"]
         assert counts["prompt_tokens"] > 0
     assert found[1]["counts"]["signals"] == QUICK.signals * few
-    assert found[1]["counts"]["model_calls"] < found[1]["counts"]["signals"] / 2
+    assert found[1]["counts"]["model_calls"] < found[1]["counts"]["signals"] * 0.6
 
 
 def test_the_batch_answers_every_text_without_the_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +60,8 @@ def test_the_batch_answers_every_text_without_the_model(capsys: pytest.CaptureFi
     for measure in found.values():
         counts = measure["counts"]
         assert counts["texts"] == QUICK.texts * QUICK.rounds
-        # each text was asked once, before anything was measured
-        assert QUICK.texts <= counts["model_calls"] <= 2 * QUICK.texts
+        # each text was asked once, before anything was measured, and once a text without content
+        assert QUICK.texts <= counts["model_calls"] <= 2 * QUICK.texts + 1
 
 
 def test_the_process_is_measured_from_outside(capsys: pytest.CaptureFixture[str]) -> None:

@@ -229,6 +229,14 @@ def test_probabilities_are_asked_for_where_the_options_say_so() -> None:
     assert left_out == []
 
 
+def test_a_question_for_a_label_wants_probabilities_and_no_grammar() -> None:
+    payload, left_out = chat_payload(question(labels=("yes", "no"), max_tokens=3, options={"top_logprobs": 5}), stream=False)
+    assert "format" not in payload, "its mask would leave nothing but the labels to read"
+    assert (payload["logprobs"], payload["top_logprobs"]) == (True, 20)
+    assert payload["options"] == {"num_ctx": 2048, "num_predict": 3}
+    assert left_out == []
+
+
 @pytest.mark.parametrize("messages", [(), (Message("system", "be good"),), (Message("user", " \n\t"),)])
 def test_a_question_without_text_is_refused_before_the_server_takes_it_for_a_load(messages: tuple[Message, ...]) -> None:
     with pytest.raises(ModelFailure) as caught:
@@ -314,6 +322,28 @@ def test_repeats_are_seen_at_the_end_of_a_text(text: str, repeats: bool) -> None
 def test_probabilities_of_all_pieces_are_joined() -> None:
     reply = answer_of(event("y", logprobs=[{"token": "y", "logprob": -0.1}]), end(content="es", logprobs=[{"token": "es"}]))
     assert [row["token"] for row in reply.logprobs] == ["y", "es"]
+
+
+def test_a_label_may_end_at_its_cap_and_be_blank() -> None:
+    def answered(*events: dict[str, Any]) -> Any:
+        reader = AnswerReader("m", ("yes", "no"))
+        for one in events:
+            reader.take(one)
+        return reader.reply(digest="d", server_version="1.0.0")
+
+    shown = [{"token": "\n", "logprob": -0.1}]
+    assert answered(end("length", "Yes, it", logprobs=shown)).done_reason == "length"
+    assert answered(end("stop", "yes")).done_reason == "stop"
+    assert answered(end("length", "\n", logprobs=shown)).logprobs == tuple(shown)
+    for events, kind in (
+        ((end("length", " "),), Failure.EMPTY),
+        ((end("load", logprobs=shown),), Failure.EMPTY),
+        ((event("yes", logprobs=shown),), Failure.NOT_DONE),
+        ((end("abort", "yes", logprobs=shown),), Failure.NOT_DONE),
+    ):
+        with pytest.raises(ModelFailure) as caught:
+            answered(*events)
+        assert caught.value.kind is kind
 
 
 # --- lists of models ------------------------------------------------------------------------------------------------

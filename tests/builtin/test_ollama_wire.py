@@ -443,7 +443,7 @@ async def test_health_tells_version_latency_and_models(opened: Opened, clock: Ma
     async with RawServer(by_path(version=version, tags=TAGS, ps=loaded)) as server, opened(server) as model:
         health = await model.health()
         assert model.capabilities.logprobs
-    assert (health.reachable, health.version, health.loaded) == (True, "0.33.0-rc2", ("gemma3:1b",))
+    assert [model.name for model in health.loaded or ()] == ["gemma3:1b"]
     assert health.latency_ms == pytest.approx(250.0)
     assert health.models == {"gemma3:1b": "aaa", "nomic-embed-text:latest": "bbb"}
 

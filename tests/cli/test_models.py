@@ -40,7 +40,8 @@ def test_a_missing_model_is_fetched_and_what_waited_goes_on(make_cli: Make) -> N
         ingest(home, range(3))
         wait(lambda: any("signals wait for the model" in reason for reason in home.status()["reasons"]))
         rows = {row[0]: row for row in home.run("models").rows}
-        assert rows["gemma3:1b"][1:3] == ["triage", "present"]
+        assert rows["gemma3:1b"][1:3] == ["triage, classify (memory), dossier (memory)", "present"]
+        assert list(rows) == ["gemma3:1b", "gemma3:4b"], "in the order in which they are asked"
         assert rows["gemma3:1b"][3]
         assert rows["gemma3:4b"][1:4] == ["classify, dossier", "missing", ""]
 
@@ -58,7 +59,12 @@ def test_a_missing_model_is_fetched_and_what_waited_goes_on(make_cli: Make) -> N
         home.wait_outcomes(3)
         wait(lambda: home.status()["state"] == "ok")
         items = {i["model"]: i for i in home.run("models", "list", "--json").data["items"]}
-        assert (items["gemma3:4b"]["state"], items["gemma3:4b"]["loaded"]) == ("present", "yes")
+        assert (items["gemma3:4b"]["state"], items["gemma3:4b"]["loaded"], items["gemma3:4b"]["now"]) == (
+            "present",
+            "yes",
+            "ready",
+        )
+        assert items["gemma3:1b"]["choices"] == {"classify": "memory", "dossier": "memory", "triage": 1}
         assert home.run("models", "pull", "gemma3:4b", "--json").data == {"model": "gemma3:4b", "status": "ok"}
         code, shown = home.on_terminal("models", "pull", "gemma3:1b")
         assert (code, "gemma3:1b is there" in shown) == (0, True)

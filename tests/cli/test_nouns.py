@@ -32,7 +32,7 @@ def test_a_lead_is_shown_with_its_reasons(running: Cli) -> None:
     for part in ("of 100", "why:", "signals:", "Founding Marketer", "timeline:", "created: "):
         assert part in shown.out, part
     why = running.run("leads", "why", lead).out
-    for part in ("prefilter: keep", "threshold 20", "triage: yes [evidence", "triage@1", "classify: match", "score: "):
+    for part in ("prefilter: keep", "threshold 20", "triage: yes [evidence", "triage@2", "classify: match", "score: "):
         assert part in why, part
     rows = {row[0]: row for row in running.run("leads", "list", "--all", "-n", "9999").rows}
     assert rows[lead][6].startswith("[evidence] The title says"), "who judged stands in front, once"
@@ -103,7 +103,7 @@ def test_rejudge_when_a_model_comes(make_cli: Make) -> None:
         wait(lambda: next(home.signals())["method"] == "model")
         why = home.run("signals", "why", "1").out
         assert "(superseded)" in why
-        assert "[model, gemma3:1b, triage@1" in why
+        assert "[model, gemma3:1b, triage@2" in why
         assert home.run("rejudge").out == "0 signals are judged again\n"
         stats = home.run("cache", "stats")
         assert "questions came from the cache" in stats.out
@@ -189,7 +189,7 @@ def test_prompts_reload_all_or_nothing(running: Cli, tmp_path: Path) -> None:
         assert "icp_descripton" in bad.err, "and the reason"
         assert bad.out == ""
         assert triage_in_force(running)["builtin"] is True, "the last good one stays"
-        mine.write_text(shipped.replace("version: 1", "version: 7"))
+        mine.write_text(shipped.replace("version: 2", "version: 7"))
         good = running.run("reload-prompts")
         assert good.code == 0, good.err
         assert "triage@7" in good.out

@@ -118,12 +118,30 @@ def test_quantized_takes_the_place_of_the_roles_models(load_text) -> None:
     models = loaded.settings.models
     assert (models.triage.model, models.classify.model, models.dossier.model) == ("gemma3:1b-it-qat", "mine:q4", "mine:q4")
     assert loaded.origin["models.classify.model"] == "models.quantized (file leadd.yaml:2)"
+    assert [c.model for c in models.classify.candidates] == ["big"]  # asked where the server lacks the 4-bit one
     assert loaded.warnings == ()
+
+
+def test_alternatives_stand_by_behind_the_candidates(load_text) -> None:
+    text = "models:\n  alternatives: true\n  classify: {candidates: [{model: mid, use: attic, num_ctx: 8192}]}\n"
+    models = load_text(text).settings.models
+    assert [(c.model, c.use, c.num_ctx) for c in models.classify.candidates] == [
+        ("mid", "attic", 8192),
+        ("llama3:8b", "ollama", None),
+    ]
+    assert [c.model for c in models.triage.candidates] == ["mistral:7b"]
+    assert Settings().models.triage.candidates == []
 
 
 def test_a_choice_without_effect_names_its_place(load_text, tmp_path) -> None:
     (line,) = load_text("cache:\n  tiers: [{use: sqlite}]\n  max_entries: 5\n").warnings
     assert line == f"{tmp_path}/leadd.yaml:3:16: cache.max_entries has no effect: no tier of cache.tiers is memory"
-    (line,) = load_text("models:\n  alternatives: true\n").warnings
-    assert "models.alternatives has no effect" in line
-    assert load_text("models:\n  alternatives: false\n").warnings == ()
+    (line,) = load_text("prefilter:\n  similarity_threshold: 0.8\n").warnings
+    assert "prefilter.similarity_threshold has no effect" in line
+    assert load_text("prefilter:\n  similarity_threshold: 0.7\n").warnings == ()
+
+
+def test_what_stands_by_for_nothing_says_so(load_text) -> None:
+    (line,) = load_text("models:\n  fallback_triage: qwen:1b\n").warnings
+    assert "models.fallback_triage has no effect: models.alternatives is false" in line
+    assert load_text("models:\n  fallback_triage: qwen:1b\n  alternatives: true\n").warnings == ()

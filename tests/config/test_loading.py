@@ -40,14 +40,14 @@ def test_precedence_step_by_step(load_text) -> None:
     text = "inference:\n  slots: 5\n"
     bare = {"BATCH_CONCURRENCY_LIMIT": "6"}
     named = {**bare, "LEADD_BATCH_CONCURRENCY_LIMIT": "7"}
-    nested = {**named, "LEADD__INFERENCE__SLOTS": "8"}
+    nested = {**named, "LEADD__INFERENCE__SLOTS": "3"}
     steps = [
-        (load_text(), 2, "default"),
-        (load_text(profile="performance"), 4, "profile performance"),
+        (load_text(), 8, "default"),
+        (load_text(profile="performance"), 16, "profile performance"),
         (load_text(text, profile="performance"), 5, "file leadd.yaml:2"),
         (load_text(text, bare, profile="performance"), 6, "environment BATCH_CONCURRENCY_LIMIT"),
         (load_text(text, named, profile="performance"), 7, "environment LEADD_BATCH_CONCURRENCY_LIMIT"),
-        (load_text(text, nested, profile="performance"), 8, "environment LEADD__INFERENCE__SLOTS"),
+        (load_text(text, nested, profile="performance"), 3, "environment LEADD__INFERENCE__SLOTS"),
         (load_text(text, nested, profile="performance", overrides={key: "9"}), 9, "flag"),
     ]
     assert [(loaded.settings.inference.slots, loaded.origin[key]) for loaded, _, _ in steps] == [(v, o) for _, v, o in steps]

@@ -51,9 +51,9 @@ def test_a_profile_says_why_and_changes_something(name: str) -> None:
     ("text", "environ", "flag", "expected"),
     [
         ("profile: constrained", {}, None, 1),
-        ("profile: constrained", {"LEADD_PROFILE": "performance"}, None, 4),
-        ("profile: constrained", {"LEADD_PROFILE": "x", "LEADD__PROFILE": "performance"}, None, 4),
-        ("profile: constrained", {"LEADD__PROFILE": "performance"}, "production", 2),
+        ("profile: constrained", {"LEADD_PROFILE": "performance"}, None, 16),
+        ("profile: constrained", {"LEADD_PROFILE": "x", "LEADD__PROFILE": "performance"}, None, 16),
+        ("profile: constrained", {"LEADD__PROFILE": "performance"}, "production", 8),
         ("profile: constrained\ninference: {slots: 3}", {}, None, 3),
     ],
 )

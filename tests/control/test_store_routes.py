@@ -80,7 +80,7 @@ async def test_one_lead_with_all_that_is_known(stored):
     assert why["signals"][0]["judgements"][0]["prompt"] == "classification@1"
     dossier = await stored.json("GET", "/api/leads/1/dossier")
     assert dossier["state"] == "wanted"
-    assert (await stored.json("GET", "/api/leads/3/dossier"))["state"] == "none"
+    assert (await stored.json("GET", "/api/leads/3/dossier", status=404))["error"]["code"] == "no_dossier"
     counts = await stored.json("GET", "/api/leads/score-distribution/bucket-counts?icp=shops")
     assert (counts["total"], counts["counts"]["warm"]) == (3, 1)
 

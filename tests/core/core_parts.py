@@ -97,11 +97,11 @@ class ScriptedModel(Model):
         prompt_tokens = sum(len(m.content) for m in request.messages) // 4
         return Reply(text, MODEL, digest=self.digest_now, usage=Usage(prompt_tokens=prompt_tokens, output_tokens=5, total_ms=1))
 
-    def answer(self, request: ModelRequest) -> dict[str, Any]:
+    def answer(self, request: ModelRequest) -> dict[str, Any] | str:
         assert request.subject is not None
         text = request.subject.signal.text
         if request.role is Role.TRIAGE:
-            return {"worth": "yes" if self.worth else "no"}
+            return "yes" if self.worth else "no"
         if request.role is Role.DOSSIER:
             return {
                 "snapshot": "A small company that looks for help.",
@@ -113,12 +113,10 @@ class ScriptedModel(Model):
             }
         hot = "overloaded" in text
         return {
-            "silver_bullet_phrases": [text[:40]],
-            "size_bucket": "6-10", "region": "europe", "role_type": "first_marketer",
-            "pain_tags": ["overloaded_founder"] if hot else [],
-            "situation": "A small team.", "problem": "", "implication": "", "need_payoff": "", "key_pain": "",
-            "chaos_flags": [], "economic_buyer_guess": "founder", "icp_match": "marketing" in text,
-            "score_fit": 45, "score_pain": 35 if hot else 10, "reason_short": "They hire their first marketer.",
+            "quotes": [1], "size": "6-10", "region": "europe", "role": "first_marketer",
+            "pains": ["overloaded_founder"] if hot else [], "match": "marketing" in text,
+            "fit": 45, "pain": 35 if hot else 10, "why": "They hire their first marketer.", "key": "",
+            "situation": "A small team.", "problem": "", "implication": "", "payoff": "", "chaos": [], "buyer": "founder",
         }  # fmt: skip
 
 
@@ -207,7 +205,7 @@ class Home:
         await cache.open()
         inference = Inference(
             {"scripted": self.model}, plans, (cache,),
-            settings=InferenceSettings(slots=4, without_model=self.without_model),  # type: ignore[arg-type]
+            settings=InferenceSettings(slots=4, adapt_slots=False, without_model=self.without_model),  # type: ignore[arg-type]
             clock=clock, log=self.log, evidence=evidence,
         )  # fmt: skip
         await inference.open()

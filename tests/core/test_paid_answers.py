@@ -54,6 +54,7 @@ async def test_a_refused_record_keeps_what_was_paid_for(home: Home, monkeypatch:
 
 
 async def test_a_signal_that_triage_refuses_is_journaled_with_its_end(home: Home) -> None:
+    home.change(inference={"worth_from": 0.9})
     home.model.worth = False
     async with home.core() as core:
         await core.ingest([SignalDraft(text=AD, title="Marketing manager")], source="ads")

@@ -34,7 +34,7 @@ async def test_every_outcome_can_say_why(home: Home) -> None:
     stages = sorted([r.stage for r in found if r.stage != "dossier"] for found in rows.values())
     assert stages == [["prefilter"], ["prefilter", "triage", "classify", "score"]]
     asked = next(r for found in rows.values() for r in found if r.stage == "classify")
-    assert (asked.prompt, asked.digest, asked.method, asked.cache) == ("classification@1", "sha-1", "model", "miss")
+    assert (asked.prompt, asked.digest, asked.method, asked.cache) == ("classification@2", "sha-1", "model", "miss")
     assert asked.key
     dropped = next(found[0] for found in rows.values() if len(found) == 1)
     assert dropped.rule
@@ -43,6 +43,7 @@ async def test_every_outcome_can_say_why(home: Home) -> None:
 
 
 async def test_triage_that_says_no_ends_as_filtered(home: Home) -> None:
+    home.change(inference={"worth_from": 0.9})  # a small model's no counts against words as plain as these only when asked to
     home.model.worth = False
     home.source.items = [ad(1)]
     async with home.core() as core:
@@ -241,11 +242,11 @@ async def test_hot_leads_get_a_dossier(home: Home) -> None:
 async def test_an_outage_in_the_middle_leaves_the_signal_waiting(home: Home) -> None:
     calls = []
 
-    def out_of_memory_once(request: object) -> ModelFailure | None:
+    def load_fails_once(request: object) -> ModelFailure | None:
         calls.append(1)
-        return ModelFailure(Failure.OUT_OF_MEMORY, "model requires more system memory") if len(calls) == 1 else None
+        return ModelFailure(Failure.LOADING_FAILED, "llama-server process has terminated") if len(calls) == 1 else None
 
-    home.model.fail = out_of_memory_once
+    home.model.fail = load_fails_once
     home.source.items = [ad(1)]
     async with home.core() as core:
         async with asyncio.timeout(10):

@@ -62,7 +62,7 @@ def commands_in(page: Path) -> Iterator[str]:
 def check(line: str) -> None:
     """Parse a line as click would, down to the last option, without running anything."""
     args = shlex.split(re.split(r"\s{2,}", line.strip())[0])
-    args = ["1" if a in {"ID", "N", "LEAD_ID"} else a for a in args]
+    args = ["1" if a in {"ID", "N", "LEAD_ID"} else __file__ if a == "FILE" else a for a in args]
     if args[-1:] == ["--help"] or "…" in line or "..." in line or args[0] == "[OPTIONS]":
         return
     ctx = cli.make_context("leadd", list(args), resilient_parsing=False)

@@ -36,6 +36,7 @@ from leadd.api import (
     Usage,
 )
 from leadd.inference import Inference, InferenceSettings, Question, RolePlan
+from leadd.inference.probing import CANARY_SCHEMA
 
 LOG = logging.getLogger("test.inference")
 SCHEMA: dict[str, Any] = {
@@ -112,6 +113,8 @@ class Scripted(Model):
         self.requests: list[ModelRequest] = []
         self.preloads: list[tuple[str, int]] = []
         self.probes = 0
+        self.canaries = 0
+        self.canary: Any = None
         self.up: bool | str = True
         self.loaded: tuple[str, ...] = ()
         self.running = 0
@@ -127,6 +130,8 @@ class Scripted(Model):
         return Capabilities(frozenset(Role), self.language, streams=self.streams)
 
     async def complete(self, request: ModelRequest) -> Reply:
+        if request.schema is CANARY_SCHEMA:
+            return await self._sing(request)
         self.requests.append(request)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -145,6 +150,15 @@ class Scripted(Model):
         finally:
             self.running -= 1
             self.events.append(f"end {request.model}")
+
+    async def _sing(self, request: ModelRequest) -> Reply:
+        """A tiny question of the health monitor: well, unless the test says how it ends."""
+        self.canaries += 1
+        if isinstance(self.canary, asyncio.Event):
+            await self.canary.wait()
+        if isinstance(self.canary, BaseException):
+            raise self.canary
+        return self.reply(request, '{"ok": "yes"}')
 
     def reply(self, request: ModelRequest, text: str, **changes: Any) -> Reply:
         chars = sum(len(m.content) for m in request.messages)
@@ -303,7 +317,8 @@ class Rig:
     """An Inference with its parts within reach."""
 
     def __init__(self, model: Scripted, clock: HandClock, **changes: Any) -> None:
-        settings = changes.pop("settings", None) or InferenceSettings(**changes.pop("numbers", {}))
+        numbers = {"slots": 2, "adapt_slots": False} | changes.pop("numbers", {})
+        settings = changes.pop("settings", None) or InferenceSettings(**numbers)
         self.model = model
         self.clock = clock
         self.caches: list[Shelf] = changes.pop("caches", [Shelf()])

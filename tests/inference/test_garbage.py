@@ -1,25 +1,35 @@
-"""Two thousand answers that are none: each ends by its name, none is given out and none is kept."""
+"""Answers that are none, of twelve kinds, streamed and whole: each ends by its name, none is given out, none is kept.
+
+What a listener was told of a streamed one is taken back each time, so that half an answer is never left as a whole one.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from inference_parts import question
+from documents import cuts
+from inference_parts import Scripted, question
 
-from leadd.api import Failure, Message, ModelFailure, Role, Usage
+from leadd.api import Chunk, Failure, Message, ModelFailure, ModelRequest, Reply, Role, Usage
+from leadd.inference.probing import CANARY_SCHEMA
 
 SCHEMA = {
     "type": "object",
     "properties": {
         "worth": {"type": "string", "enum": ["yes", "no"]},
         "points": {"type": "integer", "minimum": 0, "maximum": 50},
+        "why": {"type": "string", "minLength": 2, "maxLength": 300},
         "tags": {"type": "array", "maxItems": 2, "items": {"type": "string", "maxLength": 8}},
     },
-    "required": ["worth", "points"],
+    "required": ["worth", "points", "why"],
 }
-GOOD = '{"worth":"yes","points":7,"tags":["a"]}'
+GOOD = '{"worth":"yes","points":7,"why":"They ask for help.","tags":["a"]}'
+NO_JSON, SHAPE, LOOP = {Failure.NOT_JSON}, {Failure.SCHEMA}, {Failure.REPEATED_TOKENS}
 WORDS = [
     "",
     " ",
@@ -39,127 +49,227 @@ WORDS = [
 ]
 
 
-def cut(rng):
-    return GOOD[: rng.randrange(1, len(GOOD))]
+@dataclass
+class Bad:
+    """One answer that is none: its text or how it ends, and the names that fit, as a whole and as a stream."""
+
+    text: str
+    whole: set[Failure]
+    stream: set[Failure] = field(default_factory=set)
+    changes: dict[str, Any] = field(default_factory=dict)
+    raises: Failure | None = None
+    has_no_end: bool = False
+
+    def __post_init__(self) -> None:
+        self.stream = self.stream or self.whole
 
 
-def prose(rng):
-    return "x" + " ".join(rng.choice(WORDS) for _ in range(rng.randrange(1, 12)))
+class Spoiler(Scripted):
+    """Gives one answer after the other, whole or in pieces of random sizes, and breaks off where it has to."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self.streams = True
+        self.rng = rng
+        self.bad: list[Bad] = []
+
+    async def complete(self, request: ModelRequest) -> Reply:
+        if request.schema is CANARY_SCHEMA:
+            return await self._sing(request)
+        bad = self.bad.pop(0) if self.bad else Bad(GOOD, set())
+        if bad.raises is not None:
+            raise ModelFailure(bad.raises, "scripted")
+        if bad.has_no_end:
+            raise ModelFailure(Failure.NOT_DONE, "scripted")
+        return self.reply(request, bad.text, **bad.changes)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        bad = self.bad.pop(0) if self.bad else Bad(GOOD, set())
+        pieces = cuts(self.rng, bad.text)
+        if bad.raises is not None:
+            for piece in pieces[: self.rng.randrange(len(pieces) + 1)]:
+                yield Chunk(piece)
+            raise ModelFailure(bad.raises, "scripted")
+        for piece in pieces:
+            yield Chunk(piece)
+        if not bad.has_no_end:
+            yield Chunk("", self.reply(request, bad.text, **bad.changes))
 
 
-def wrapped(rng):
-    return rng.choice(["Here: {}", "```json\n{}\n```", "{} and more", "[{}", "{}{}"]).replace("{}", GOOD)
+def cut(rng: random.Random) -> Bad:
+    return Bad(GOOD[: rng.randrange(1, len(GOOD))], NO_JSON)
 
 
-def number(rng):
-    return GOOD.replace("7", rng.choice(["NaN", "Infinity", "-Infinity", "07", "0x1", "1e", "--1", "9" * 5000]))
+def prose(rng: random.Random) -> Bad:
+    text = "x" + " ".join(rng.choice(WORDS) for _ in range(rng.randrange(1, 12)))
+    return Bad(rng.choice([text, "```json\n" + GOOD + "\n```", "Here: " + GOOD]), NO_JSON)
 
 
-def twice(rng):
-    return f'{{"worth":"yes","worth":"no","points":{rng.randrange(50)}}}'
+def more(rng: random.Random) -> Bad:
+    return Bad(GOOD + rng.choice([" and more", GOOD, "\n\n" + GOOD, "}", ",", "\n```", "\x00"]), NO_JSON)
 
 
-def deep(rng):
-    return "[" * rng.randrange(1_500, 7_000)
+def bad_number(rng: random.Random) -> Bad:
+    digits = "9" * 5000
+    text = rng.choice(["NaN", "Infinity", "-Infinity", "07", "0x1", "1e", "--1", "+7", "1.", ".5", digits])
+    return Bad(GOOD.replace("7", text), NO_JSON, NO_JSON | LOOP)
 
 
-def surrogate(rng):
-    return GOOD.replace('"a"', f'"\\ud8{rng.randrange(10, 99)}"')
+def twice(rng: random.Random) -> Bad:
+    return Bad(f'{{"worth":"yes","points":{rng.randrange(50)},{rng.choice(["", " "])}"worth":"no"}}', NO_JSON)
 
 
-def wrong_enum(rng):
-    return GOOD.replace("yes", rng.choice(["Yes", "maybe", "", "true", "yes ", "ja"]))
+def deep(rng: random.Random) -> Bad:
+    mark = rng.choice(["[", '{"worth":', '{"tags":[', "[[[{"])
+    return Bad(mark * rng.randrange(1_500, 7_000), NO_JSON | {Failure.IMPLAUSIBLE}, NO_JSON | SHAPE | LOOP)
 
 
-def missing(rng):
-    return rng.choice(['{"worth":"no"}', '{"points":1}', "{}", '{"tags":[]}'])
+def half_a_character(rng: random.Random) -> Bad:
+    return Bad(GOOD.replace("help", f"\\ud8{rng.randrange(10, 99)}"), NO_JSON)
 
 
-def extra(rng):
-    return GOOD[:-1] + f',"{rng.choice(["note", "score", "icp"])}":1}}'
+def wrong_value(rng: random.Random) -> Bad:
+    changes = {
+        "yes": ["Yes", "maybe", "", "true", "yes ", "ja"],
+        "7": ['"7"', "7.5", "true", "null", "[7]", "{}", "-1", "51", str(10**12), "1e300"],
+        '"They ask for help."': ['"x"', '""', "null", "1", "[]", '"' + "They ask for help, again. " * 12 + '"'],
+        '["a"]': ['["a","b","c"]', '["aaaaaaaaa"]', "[1]", "[null]", '"a"', '{"a":1}'],
+    }
+    old = rng.choice(list(changes))
+    return Bad(GOOD.replace(old, rng.choice(changes[old])), SHAPE)
 
 
-def wrong_type(rng):
-    return GOOD.replace("7", rng.choice(['"7"', "7.5", "true", "null", "[7]", "{}"]))
+def wrong_keys(rng: random.Random) -> Bad:
+    extra = GOOD[:-1] + f',"{rng.choice(["note", "score", "icp", ""])}":{rng.choice(["1", "[[1]]", "null"])}}}'
+    return Bad(
+        rng.choice(['{"worth":"no"}', '{"points":1}', "{}", '{"tags":[]}', '{"worth":"no","why":"so so"}', extra]), SHAPE
+    )
 
 
-def out_of_range(rng):
-    return GOOD.replace("7", str(rng.choice([-1, 51, 10**12, -(10**20)])))
+def no_object(rng: random.Random) -> Bad:
+    return Bad(rng.choice(["1", "true", "null", '"yes"', "[]", "[1,2]", "3.5", f"[{GOOD}]", '"' + "y" * 200 + '"']), SHAPE)
 
 
-def too_much(rng):
-    return GOOD.replace('["a"]', rng.choice(['["a","b","c"]', '["aaaaaaaaa"]', "[1]", "[null]", '"a"', '{"a":1}']))
+def blank_or_loop(rng: random.Random) -> Bad:
+    kind = rng.randrange(4)
+    if kind == 0:
+        return Bad(rng.choice(["", " ", "\n" * rng.randrange(1, 90), "\t \n"]), {Failure.EMPTY})
+    if kind == 1:
+        return Bad("\n" * rng.randrange(200, 3000), {Failure.EMPTY}, LOOP)
+    if kind == 2:
+        return Bad(GOOD[:-1] + rng.choice([" ", "\n", "\t\n "]) * 100_000 + "}", {Failure.IMPLAUSIBLE}, LOOP)
+    loop = rng.choice(["help ", "so on and ", "x", "- "])
+    return Bad(GOOD.replace("They", loop * 400), SHAPE, SHAPE | LOOP)
 
 
-def no_object(rng):
-    return rng.choice(["1", "true", "null", '"yes"', "[]", "[1,2]", "3.5"])
+ENDS: tuple[Failure, ...] = tuple(kind for kind in Failure if kind is not Failure.BAD_VECTOR)
 
 
-def blank(rng):
-    return rng.choice(["", " ", "\n" * rng.randrange(1, 300), "\t \n"])
+def bad_end(rng: random.Random) -> Bad:
+    kind = rng.randrange(8)
+    if kind > 2:
+        raises = rng.choice(ENDS)
+        return Bad(GOOD, {raises}, raises=raises)
+    if kind == 2:
+        return Bad(rng.choice([GOOD, cut(rng).text]), {Failure.NOT_DONE}, has_no_end=True)
+    text = rng.choice([GOOD, cut(rng).text])
+    changes, name = rng.choice([
+        ({"done_reason": "length"}, Failure.LENGTH), ({"done_reason": ""}, Failure.NOT_DONE),
+        ({"done_reason": "early"}, Failure.NOT_DONE), ({"done_reason": "load"}, Failure.EMPTY),
+        ({"done_reason": "unload"}, Failure.EMPTY),
+    ])  # fmt: skip
+    if kind == 1:
+        text, name = GOOD, Failure.TRUNCATED_PROMPT
+        changes = {"usage": rng.choice([Usage(3, 9), Usage(0, 9)])}
+    return Bad(text, {name}, changes=changes)
 
 
-TEXTS = {
-    cut: Failure.NOT_JSON, prose: Failure.NOT_JSON, wrapped: Failure.NOT_JSON, number: Failure.NOT_JSON,
-    twice: Failure.NOT_JSON, deep: Failure.NOT_JSON, surrogate: Failure.NOT_JSON, wrong_enum: Failure.SCHEMA,
-    missing: Failure.SCHEMA, extra: Failure.SCHEMA, wrong_type: Failure.SCHEMA, out_of_range: Failure.SCHEMA,
-    too_much: Failure.SCHEMA, no_object: Failure.SCHEMA, blank: Failure.EMPTY,
-}  # fmt: skip
-
-REPLIES = {
-    "length": ({"done_reason": "length"}, Failure.LENGTH),
-    "aborted": ({"done_reason": ""}, Failure.NOT_DONE),
-    "unknown end": ({"done_reason": "banana"}, Failure.NOT_DONE),
-    "load": ({"done_reason": "load"}, Failure.EMPTY),
-    "half the window": ({"usage": Usage(3, 9)}, Failure.TRUNCATED_PROMPT),
-    "no prompt seen": ({"usage": Usage(0, 9)}, Failure.TRUNCATED_PROMPT),
-    "flood": ({"text": GOOD[:-1] + " " * 300_000 + "}"}, Failure.IMPLAUSIBLE),
-}
-
-FAULTS = [kind for kind in Failure if kind not in {Failure.BAD_VECTOR}]
+KINDS: tuple[Callable[[random.Random], Bad], ...] = (
+    cut, prose, more, bad_number, twice, deep, half_a_character, wrong_value, wrong_keys, no_object, blank_or_loop, bad_end,
+)  # fmt: skip
 
 
-async def end_of(r, asked):
-    with pytest.raises(ModelFailure) as caught:
-        await r.inference.ask(asked)
-    return caught.value
+class Listener:
+    """Keeps the fields that it was told, until they are taken back."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.told = 0
+
+    def __call__(self, key: str, value: Any) -> None:
+        self.told += 1
+        if not key:
+            self.fields.clear()
+            return
+        self.fields[key] = value
 
 
-def asked(number):
+def asked(number: int) -> Any:
     messages = (Message("system", "Judge the text. " * 20), Message("user", f"text {number}"))
     return question(f"text {number}", messages=messages, schema=SCHEMA, max_tokens=100)
 
 
-async def test_two_thousand_answers_that_are_none(rig):
-    rng = random.Random(20_261_122)
-    r = rig(numbers={"max_attempts": 1})
+async def feed(rig: Any, count: int, seed: int) -> Counter[str]:
+    """So many bad answers, half of them streamed; how they ended, by kind, way and name."""
+    rng = random.Random(seed)
+    model = Spoiler(rng)
+    r = rig(model=model, numbers={"max_attempts": 1})
     ends: Counter[str] = Counter()
-    for number_of in range(2000):
-        kind = rng.randrange(3)
-        if kind == 0:
-            make, wanted = rng.choice(list(TEXTS.items()))
-            text = make(rng)
-            r.model.always = text
-            name = make.__name__
-        elif kind == 1:
-            name = rng.choice(list(REPLIES))
-            changes, wanted = REPLIES[name]
-            r.model.always = lambda request, c=changes: r.model.reply(request, **({"text": GOOD} | c))
-        else:
-            wanted = rng.choice(FAULTS)
-            name = f"fault {wanted}"
-            r.model.always = ModelFailure(wanted, "scripted")
-        failure = await end_of(r, asked(number_of))
-        if wanted in {Failure.TIMEOUT_IDLE, Failure.TIMEOUT_TOTAL} and failure.kind is Failure.LOAD_STALLED:
-            wanted = Failure.LOAD_STALLED  # the third in a row
-        assert failure.kind is wanted, (name, failure)
-        ends[name] += 1
+    told = 0
+    for number in range(count):
+        make = KINDS[number % len(KINDS)]
+        bad = make(rng)
+        listener = Listener() if (number // len(KINDS)) % 2 else None
+        model.bad = [bad]
+        with pytest.raises(ModelFailure) as caught:
+            await r.inference.ask(asked(number), progress=listener)
+        failure, wanted = caught.value, bad.whole if listener is None else bad.stream
+        if wanted & {Failure.TIMEOUT_IDLE, Failure.TIMEOUT_TOTAL} and failure.kind is Failure.LOAD_STALLED:
+            wanted = {Failure.LOAD_STALLED}  # the third in a row
+        assert failure.kind in wanted, (make.__name__, bad, failure, listener is not None)
         assert not r.caches[0].values
+        if listener is not None:
+            assert listener.fields == {}
+            told += listener.told > 0
+        ends[f"{make.__name__} {'whole' if listener is None else 'streamed'}: {failure.kind}"] += 1
         r.clock.now_s += 20
         await r.inference.turn()
-    assert len(ends) > 30
     stats = r.inference.stats().roles[Role.TRIAGE]
     assert stats.answers == 0
-    assert sum(stats.failures.values()) == 2000
-    r.model.always = GOOD
-    assert (await r.inference.ask(asked(1))).data["points"] == 7
+    assert sum(stats.failures.values()) == count
+    assert told > count / 8  # there was something to take back
+    answer = await r.inference.ask(asked(1))
+    assert answer.data["points"] == 7
+    return ends
+
+
+async def test_answers_that_are_none(rig):
+    ends = await feed(rig, 1_200, 20_261_122)
+    assert {name.split(" ")[0] for name in ends} == {make.__name__ for make in KINDS}
+    assert len(ends) > 60
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+async def test_ten_thousand_answers_that_are_none(rig):
+    ends = await feed(rig, 10_000, 7)
+    assert len(ends) > 60
+    assert min(sum(n for name, n in ends.items() if name.startswith(make.__name__)) for make in KINDS) >= 10_000 // 12
+
+
+async def test_after_a_bad_answer_a_good_one_is_whole_for_asker_and_listener(rig):
+    rng = random.Random(5)
+    model = Spoiler(rng)
+    r = rig(model=model, numbers={"max_attempts": 2})
+    for number in range(240):
+        bad = KINDS[number % (len(KINDS) - 1)](rng)
+        if Failure.EMPTY in bad.whole and Failure.EMPTY in bad.stream:
+            continue  # never asked again
+        model.bad = [bad]
+        listener = Listener()
+        answer = await r.inference.ask(asked(number), progress=listener)
+        assert answer.data == {"worth": "yes", "points": 7, "why": "They ask for help.", "tags": ["a"]}
+        assert listener.fields == answer.data
+        assert answer.provenance.attempts == 2
+        r.clock.now_s += 20
+        await r.inference.turn()

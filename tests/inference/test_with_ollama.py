@@ -49,6 +49,7 @@ def ask_about(text: str, role: Role = Role.TRIAGE) -> Question:
         "icp",
         f"hash of {text}",
         Subject(ICP, SIGNAL),
+        labels=r.labels,
     )
 
 
@@ -110,7 +111,7 @@ ALWAYS = {
 @pytest.mark.parametrize("fault", ONCE)
 async def test_one_fault_of_the_server_is_got_over(fake, inference, fault):
     fake.fail_next(fault)
-    answer = await inference.ask(ask_about("We look for our first marketer."))
+    answer = await inference.ask(ask_about("We look for our first marketer.", Role.CLASSIFY))
     assert answer.provenance.attempts == 2
 
 
@@ -118,12 +119,12 @@ async def test_one_fault_of_the_server_is_got_over(fake, inference, fault):
 async def test_a_fault_that_stays_ends_by_its_name_and_the_next_answer_comes(fake, inference, fault):
     fake.fail_next(fault, None)
     with pytest.raises(ModelFailure) as caught:
-        await inference.ask(ask_about("We look for our first marketer."))
+        await inference.ask(ask_about("We look for our first marketer.", Role.CLASSIFY))
     assert caught.value.kind is ALWAYS[fault]
     assert caught.value.message
     fake.clear_faults()
-    await inference.wait_available(Role.TRIAGE)
-    answer = await inference.ask(ask_about("We look for our first marketer."))
+    await inference.wait_available(Role.CLASSIFY)
+    answer = await inference.ask(ask_about("We look for our first marketer.", Role.CLASSIFY))
     assert answer.provenance.cache == "miss", "nothing of the failure was kept"
 
 

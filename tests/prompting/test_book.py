@@ -49,7 +49,7 @@ def test_the_packaged_prompts_load_without_problem_or_warning():
     assert result.warnings == ()
     assert set(result.versions) == {"triage", "classification", "dossier"}
     assert all(info.builtin for info in found.in_force().values())
-    assert result.versions["triage"] == f"triage@1 ({found.in_force()['triage'].content_hash[:8]})"
+    assert result.versions["triage"] == f"triage@2 ({found.in_force()['triage'].content_hash[:8]})"
 
 
 def test_a_prompt_becomes_a_constant_system_message_and_the_signal(tmp_path):
@@ -161,7 +161,7 @@ def test_a_prompt_that_is_gone_is_named(tmp_path):
     one = book(tmp_path)
     one.load()
     path.unlink()
-    assert any("triage@4" in line and "triage@1" in line for line in one.load().changes)
+    assert any("triage@4" in line and "triage@2" in line for line in one.load().changes)
 
 
 def test_no_prompt_files_at_all_is_a_problem(tmp_path):

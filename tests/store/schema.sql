@@ -44,7 +44,7 @@ CREATE TABLE dossier (
   leased_until_ms INTEGER,
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL
-) STRICT;
+, priority INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE embedding (
   subject TEXT NOT NULL CHECK (subject IN ('signal', 'lead', 'icp')),
@@ -110,7 +110,7 @@ CREATE TABLE judgement (
   raw TEXT NOT NULL,
   superseded INTEGER NOT NULL DEFAULT 0,
   created_at_ms INTEGER NOT NULL
-) STRICT;
+, wait_ms REAL NOT NULL DEFAULT 0, shown TEXT, instead_of TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE TABLE lead (
   id INTEGER PRIMARY KEY,
@@ -266,6 +266,8 @@ CREATE UNIQUE INDEX icp_name ON icp (name) WHERE deleted_at_ms IS NULL;
 CREATE INDEX judgement_created ON judgement (created_at_ms);
 
 CREATE INDEX judgement_signal ON judgement (signal_id, icp_id, stage);
+
+CREATE INDEX judgement_triage ON judgement (icp_id, id) WHERE stage = 'triage';
 
 CREATE UNIQUE INDEX lead_company ON lead (icp_id, company_id) WHERE company_id IS NOT NULL AND merged_into IS NULL;
 

@@ -101,3 +101,40 @@ async def test_unknown_leads_are_named(store: Store, make: Any) -> None:
             await call
     await store.dossiers.want(cool)
     assert len(await store.dossiers.lease("boot1", 1, LEASE_MS)) == 1
+
+
+async def test_what_a_person_waits_for_is_leased_first_until_it_is_written(store: Store, make: Any, clock: Any) -> None:
+    icp = await make.icp()
+    hot = await make.lead(icp, 90, "red_hot", company=CompanyRef(name="A", name_key="a"))
+    cool = await make.lead(icp, 45, "nurture", company=CompanyRef(name="B", name_key="b"))
+    assert await store.dossiers.lease("boot1", 1, LEASE_MS, least_priority=1000) == []
+    assert await store.dossiers.next_due(least_priority=1000) is None
+    await store.dossiers.want(cool, 1000)
+    await store.dossiers.want(cool)  # never lowered
+    assert await store.dossiers.next_due(least_priority=1000) == clock.ms
+    (row,) = await store.dossiers.lease("boot1", 1, LEASE_MS)
+    assert (row.lead_id, row.priority) == (cool, 1000)
+    await store.dossiers.fail(cool, "schema", clock.ms)
+    assert await store.release_stale("boot2") == 0
+    assert [r.lead_id for r in await store.dossiers.lease("boot2", 5, LEASE_MS)] == [cool, hot]
+    assert await store.release_stale("boot3") == 2
+    assert [(r.lead_id, r.priority) for r in await store.dossiers.lease("boot3", 1, LEASE_MS, least_priority=1000)] == [
+        (cool, 1000)
+    ]
+    await store.dossiers.finish(cool, ANSWER, provenance())
+    done = await store.dossiers.get(cool)
+    assert done is not None
+    assert (done.state, done.priority) == ("done", 0)
+
+
+async def test_one_that_is_being_written_is_left_alone_but_hurried(store: Store, make: Any) -> None:
+    lead_id = await make.lead(await make.icp(), 90, "red_hot")
+    await store.dossiers.lease("boot1", 1, LEASE_MS)
+    await store.dossiers.want(lead_id, 1000)
+    row = await store.dossiers.get(lead_id)
+    assert row is not None
+    assert (row.state, row.priority) == ("leased", 1000)
+    await store.dossiers.finish(lead_id, ANSWER, provenance())
+    await store.dossiers.want(lead_id, 1000)  # anew
+    (row,) = await store.dossiers.lease("boot1", 1, LEASE_MS)
+    assert (row.state, row.priority, row.answer) == ("leased", 1000, ANSWER)

@@ -20,6 +20,7 @@ async def test_every_field_of_the_provenance_comes_back(store: Store, make: Any,
         prompt="classification@1", prompt_hash="p" * 64, model="gemma3:4b", digest="d" * 64, server_version="0.9", cache="miss",
         prompt_tokens=911, output_tokens=200, load_ms=1.25, prompt_ms=2.5, output_ms=3.75, queue_ms=0.5, total_ms=8.0,
         done_reason="stop", failure="", raw="{}", threshold=40.0, rule="score", created_at_ms=77,
+        wait_ms=12.5, shown={"chars": 5000, "kept": 2400, "gaps": 3}, instead_of="ollama/gemma3:4b",
     )  # fmt: skip
     assert all(getattr(full, f.name) != f.default for f in fields(NewJudgement) if f.name != "failure")
     judgement_id = await store.judgements.add(full)

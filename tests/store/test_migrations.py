@@ -4,12 +4,14 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leadd.store.database import Database
 from leadd.store.errors import StoreError, StoreTooNew
 from leadd.store.migrate import APPLICATION_ID, Migration, migrate, packaged
+from leadd.store.store import Store
 
 GOLDEN = Path(__file__).with_name("schema.sql")
 NOW = 1_700_000_000_000
@@ -89,7 +91,7 @@ def test_migrating_a_file_makes_a_backup_that_is_the_old_file(tmp_path: Path) ->
     before = content(path)
     backup = migrate(path, now_ms=NOW, migrations=extra("ALTER TABLE schedule ADD COLUMN more TEXT;"))
     assert backup is not None
-    assert backup.name == "leadd.db.bak-1-20231114T221320"
+    assert backup.name == f"leadd.db.bak-{len(packaged())}-20231114T221320"
     assert content(backup) == before
     assert content(path) != before
     assert one(path, "PRAGMA user_version") == len(packaged()) + 1
@@ -111,11 +113,38 @@ def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path, sql: str)
     path = tmp_path / "leadd.db"
     migrate(path, now_ms=NOW)
     before = content(path)
-    with pytest.raises(StoreError, match=r"migration 2 \(next\)"):
+    with pytest.raises(StoreError, match=rf"migration {len(packaged()) + 1} \(next\)"):
         migrate(path, now_ms=NOW, migrations=extra(sql))
     assert content(path) == before
-    assert one(path, "PRAGMA user_version") == 1
+    assert one(path, "PRAGMA user_version") == len(packaged())
     assert migrate(path, now_ms=NOW) is None
+
+
+async def test_judgements_of_the_first_schema_are_read_like_those_of_today(tmp_path: Path, clock: Any) -> None:
+    path = tmp_path / "leadd.db"
+    migrate(path, now_ms=NOW, migrations=packaged()[:1])
+    conn = sqlite3.connect(path)
+    conn.execute(
+        "INSERT INTO signal (id, source, dedupe_key, due_ms, found_at_ms, content_hash, title, source_type, text) "
+        "VALUES (1, 's', 'k', 0, 0, 'h', 't', '', 'x')"
+    )
+    names = ("stage", "decision", "method", "rule", "reasons", "key", "prompt", "prompt_hash", "model", "digest",
+             "server_version", "cache", "done_reason", "failure", "raw")  # fmt: skip
+    counts = ("signal_id", "prompt_tokens", "output_tokens", "load_ms", "prompt_ms", "output_ms", "queue_ms", "total_ms",
+              "created_at_ms")  # fmt: skip
+    texts = ["[]" if name == "reasons" else name for name in names]
+    conn.execute(
+        f"INSERT INTO judgement ({', '.join((*names, *counts))}) VALUES ({', '.join('?' * len((*names, *counts)))})",
+        [*texts, *[1] * len(counts)],
+    )
+    conn.commit()
+    conn.close()
+    store = await Store.open(tmp_path, clock=clock)
+    try:
+        [row] = await store.judgements.for_signal(1)
+        assert (row.stage, row.wait_ms, row.shown, row.instead_of) == ("stage", 0.0, None, "")
+    finally:
+        await store.close()
 
 
 def test_a_newer_file_is_refused_untouched(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Questions as /api/chat takes them, and its answers read by the success rule.
 
 An answer counts only where the body ended in order with `done: true` and the reason `stop`, and holds text. All else is a
-failure with a name.
+failure with a name. Where the answer is one of a few labels it is read from the log-probabilities, and may end at its cap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leadd.api import Failure, Message, ModelFailure, ModelRequest, Reply, Usage
@@ -20,6 +20,9 @@ SAMPLING = frozenset({
 model at every turn between two prompts."""
 
 LOGPROBS = frozenset({"logprobs", "top_logprobs"})
+
+TOP_LOGPROBS = 20
+"""The most alternatives for a token that a server gives; it refuses more with 400."""
 
 _REPEATS = 30
 """Servers up to 0.33.0-rc2 give up after so many equal pieces and end the answer without a word."""
@@ -39,9 +42,12 @@ def chat_payload(request: ModelRequest, *, stream: bool) -> tuple[dict[str, Any]
         "think": False,  # a thinking model would spend the cap before its answer begins
         "options": {**options, "num_ctx": request.num_ctx, "num_predict": max(1, request.max_tokens)},
     }
-    if request.schema is not None:
+    if request.labels:
+        # The grammar's mask would leave nothing but the labels to read; what the server shows is the choice before it.
+        payload["logprobs"], payload["top_logprobs"] = True, TOP_LOGPROBS
+    elif request.schema is not None:
         payload["format"] = dict(request.schema)
-    if request.options.get("logprobs"):
+    if request.options.get("logprobs") and not request.labels:
         payload["logprobs"] = True
         if top := request.options.get("top_logprobs"):
             payload["top_logprobs"] = top
@@ -56,10 +62,14 @@ def load_payload(model: str, num_ctx: int, keep_alive: float | str) -> dict[str,
 
 
 class AnswerReader:
-    """Takes the events of one answer in order; `reply` is what they make together."""
+    """Takes the events of one answer in order; `reply` is what they make together.
 
-    def __init__(self, model: str) -> None:
+    Where `labels` were asked for, the log-probabilities are the answer: it may end at its cap, and its text may be blank.
+    """
+
+    def __init__(self, model: str, labels: Sequence[str] = ()) -> None:
         self._model = model
+        self._asks_label = bool(labels)
         self._parts: list[str] = []
         self._logprobs: list[Mapping[str, Any]] = []
         self._last: Mapping[str, Any] | None = None
@@ -99,18 +109,18 @@ class AnswerReader:
         reason = last.get("done_reason")
         if reason in ("load", "unload"):
             raise self._failure(Failure.EMPTY, f"the server took the question for an order to {reason} the model", text)
-        if reason == "length":
+        if reason == "length" and not self._asks_label:
             raise self._failure(Failure.LENGTH, "the answer met its cap before its end", text)
-        if reason != "stop":
+        if reason not in ("stop", "length"):
             raise self._failure(Failure.NOT_DONE, f"the answer ended for the reason {reason!r}", text)
-        if not text.strip():
+        if not text.strip() and not (self._asks_label and self._logprobs):
             raise self._failure(Failure.EMPTY, "the answer holds no text", text)
         return Reply(
             text=text,
             model=self._model,
             digest=digest,
             server_version=server_version,
-            done_reason="stop",
+            done_reason=reason,
             usage=usage_of(last),
             logprobs=tuple(self._logprobs),
         )

@@ -97,7 +97,7 @@ class OllamaModel(Model):
                         return chunk.reply
             raise AssertionError("a stream ends with its reply or raises")
         payload = self._question(request, stream=False)
-        reader = AnswerReader(request.model)
+        reader = AnswerReader(request.model, request.labels)
         try:
             reader.take(await self._wire.post("/api/chat", payload, self._deadline(request)))
         except ModelFailure as failure:
@@ -107,7 +107,7 @@ class OllamaModel(Model):
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         payload = self._question(request, stream=True)
-        reader = AnswerReader(request.model)
+        reader = AnswerReader(request.model, request.labels)
         last = ""
         try:
             async with aclosing(self._wire.lines("/api/chat", payload, self._deadline(request))) as events:

@@ -18,8 +18,9 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 LARGE_BODY_BYTES = 128 * 1024
 """Beyond it (vectors of a whole batch) reading the JSON would hold the event loop up for milliseconds."""
-CONNECTIONS = 32
-"""Room for all work leadd ever has under way and for health probes beside it; a full pool would look like a silent server."""
+CONNECTIONS = 256
+"""Room for all work leadd ever has under way (64 calls to each model) and for health probes beside it; a full pool would look
+like a silent server."""
 
 T = TypeVar("T")
 

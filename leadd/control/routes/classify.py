@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,21 +16,19 @@ from leadd.api import LeaddError
 from leadd.control.call import NDJSON, Call
 from leadd.control.errors import JSON, ApiError, as_api_error
 from leadd.control.house import House
+from leadd.control.model_figures import cache_figures, ollama_figures
 from leadd.control.ndjson import Line, LineWriter, read_lines
 from leadd.control.router import Route
 from leadd.control.wire import (
     BatchItem,
     BatchOut,
-    CacheFigures,
     ClassifyIn,
     ClassifyOut,
     Done,
-    MetricsOut,
-    OllamaFigures,
     TemplatesReloaded,
 )
+from leadd.control.wire_models import MetricsOut
 from leadd.core.asking import ClassifyRequest, ClassifyResult
-from leadd.inference import RoleStats
 
 ONE = TypeAdapter(ClassifyIn)
 MANY = TypeAdapter(list[ClassifyIn])
@@ -285,50 +283,3 @@ async def _closable(
         close = getattr(answers, "aclose", None)
         if close is not None:
             await close()
-
-
-def ollama_figures(house: House) -> OllamaFigures:
-    """The language models by role, their counts, and their server's health."""
-    health = [dict(entry) for entry in house.inference.health()]
-    reachable = [bool(entry.get("reachable")) for entry in health]
-    settings = house.loaded.settings.models
-    roles: Mapping[str, Any] = {
-        "triage": settings.triage,
-        "classify": settings.classify,
-        "dossier": settings.dossier,
-        "embed": settings.embed,
-    }
-    stats = house.inference.stats()
-    return OllamaFigures(
-        status="ok" if reachable and all(reachable) else "unreachable" if health else "none",
-        models={name: plan.model for name, plan in roles.items() if plan.enabled},
-        counts={role.value: _counts(figures) for role, figures in stats.roles.items()},
-        health=health,
-    )
-
-
-def _counts(figures: RoleStats) -> dict[str, Any]:
-    failed = sum(figures.failures.values())
-    rate = figures.answers / figures.calls if figures.calls else None
-    return {**asdict(figures), "failed": failed, "success_rate": None if rate is None else round(min(1.0, rate), 4)}
-
-
-async def cache_figures(house: House) -> CacheFigures:
-    """The cache as askers see it: one look-up counts once, whichever tier answers."""
-    tiers = await house.inference.cache_stats()
-    stats = house.inference.stats()
-    roles = [*stats.roles.values(), *stats.evidence.values()]
-    hits = sum(role.hits + role.shared for role in roles)
-    misses = sum(role.misses for role in roles)
-    first = tiers[0] if tiers else {}
-    return CacheFigures(
-        backend=" + ".join(str(tier.get("name", "?")) for tier in tiers) or "none",
-        hits=hits,
-        misses=misses,
-        total_requests=hits + misses,
-        hit_rate_percent=round(100 * hits / (hits + misses), 2) if hits + misses else 0.0,
-        cache_size=max((int(tier.get("entries") or 0) for tier in tiers), default=0),
-        max_size=first.get("max_entries"),
-        ttl_seconds=house.loaded.settings.cache.ttl_s if house.loaded.settings.cache.enabled else None,
-        tiers=tiers,
-    )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
-from pydantic_core import to_json
 
+from leadd.control import sse
 from leadd.control.call import Call
 from leadd.control.errors import ApiError
 from leadd.control.house import House
 from leadd.control.router import Route
+from leadd.control.sse import SSE, SseAnswer, follow
 from leadd.core.events import Event
-
-SSE = "text/event-stream"
-RETRY_MS = 2000
 
 
 class EventRoutes:
@@ -45,54 +42,19 @@ class EventRoutes:
         after = _last_id(call.request.headers.get("Last-Event-ID"))
         if after is not None and after > bus.last_id:
             after = 0  # ids begin again with each start of the daemon: all that this run remembers is news to the caller
-        events = bus.subscribe(after=after)
-        coming = asyncio.ensure_future(anext(events))
-        closing = asyncio.ensure_future(call.closing.wait())
-        try:
+        out = SseAnswer(call)
+        async with aclosing(follow(call, bus, after=after)) as news:
             # Subscribed before the head goes out: what happens after the caller sees the head is never missed.
-            await asyncio.sleep(0)
-            answer = await call.begin(SSE)
-            await _send(call, answer, f"retry: {RETRY_MS}\n\n".encode())
-            while True:
-                done, _ = await asyncio.wait(
-                    {coming, closing}, timeout=call.limits.heartbeat_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                if not done:
-                    await _send(call, answer, b": still here\n\n")
-                    continue
-                if coming not in done:
-                    break
-                try:
-                    event = coming.result()
-                except StopAsyncIteration:
-                    break
-                coming = asyncio.ensure_future(anext(events))
-                await _send(call, answer, frame(event))
-        finally:
-            coming.cancel()
-            closing.cancel()
-            await asyncio.gather(coming, closing, return_exceptions=True)
-            await _close(events)
-        await answer.write_eof()
-        return answer
+            await anext(news)
+            await out.begin()
+            async for event in news:
+                await (out.beat() if event is None else out.send(frame(event)))
+        return await out.end()
 
 
 def frame(event: Event) -> bytes:
-    """One event on the wire. JSON has no raw line breaks, so no text of a signal can forge a field or an event."""
-    kind = event.kind.replace("\r", " ").replace("\n", " ").encode()
-    data = to_json({"at_ms": event.at_ms, **event.data})
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, kind, data)
-
-
-async def _send(call: Call, answer: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(call.limits.write_s):
-        await answer.write(data)
-
-
-async def _close(events: AsyncIterator[Event]) -> None:
-    close = getattr(events, "aclose", None)
-    if close is not None:
-        await close()
+    """One event on the wire."""
+    return sse.frame(event.kind, {"at_ms": event.at_ms, **event.data}, event.id)
 
 
 def _last_id(text: str | None) -> int | None:

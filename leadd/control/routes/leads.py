@@ -8,11 +8,11 @@ from leadd.control.call import Call, page_of
 from leadd.control.errors import JSON, ApiError
 from leadd.control.house import House
 from leadd.control.router import Route
+from leadd.control.routes.dossiers import DossierRoutes
 from leadd.control.wire import (
     ActivityOut,
     BucketCounts,
     Done,
-    DossierOut,
     IcpChoice,
     LeadDetail,
     LeadList,
@@ -70,7 +70,7 @@ class LeadRoutes:
                 takes=body,
             ),
             Route("GET", f"{one}/why", "leads", "Why it is a lead: every judgement of every signal", self.why, dict[str, Any]),
-            Route("GET", f"{one}/dossier", "leads", "The dossier, and where it stands", self.dossier, DossierOut),
+            *DossierRoutes(self._house).table(),
         )
 
     async def list(self, call: Call) -> LeadList:
@@ -141,14 +141,6 @@ class LeadRoutes:
         if found is None:
             raise _no_lead(call.id)
         return found
-
-    async def dossier(self, call: Call) -> DossierOut:
-        """The deeper text, once it is written."""
-        row = await self._row(call)
-        found = await self._house.store.dossiers.get(row.id)
-        if found is None:
-            return DossierOut(lead_id=row.id, state="none", failure="the score is below scoring.dossier_threshold")
-        return DossierOut.model_validate(found)
 
     async def _row(self, call: Call) -> LeadRow:
         row = await self._house.store.leads.get(call.id)

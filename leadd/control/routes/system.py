@@ -13,8 +13,8 @@ from leadd.control.call import Call
 from leadd.control.errors import FIXED_HEADERS, ApiError
 from leadd.control.house import House
 from leadd.control.metrics import METRICS_TYPE, Metrics
+from leadd.control.model_figures import cache_figures, ollama_figures
 from leadd.control.router import Route
-from leadd.control.routes.classify import cache_figures, ollama_figures
 from leadd.control.wire import Done
 from leadd.control.wire_house import (
     CheckItem,

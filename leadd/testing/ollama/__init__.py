@@ -2,7 +2,7 @@
 
 from leadd.testing.ollama.catalog import ModelInfo
 from leadd.testing.ollama.faults import KINDS, Fault
-from leadd.testing.ollama.oracle import Oracle, Question
+from leadd.testing.ollama.oracle import Oracle, Question, Reading, read_signal
 from leadd.testing.ollama.profiles import NAMES, Profile, profile
 from leadd.testing.ollama.scheduler import Limits
 from leadd.testing.ollama.server import FakeOllama
@@ -12,5 +12,5 @@ from leadd.testing.ollama.timing import LAPTOP, LeapClock, ScaledClock, Speeds
 
 __all__ = [
     "KINDS", "LAPTOP", "NAMES", "FakeOllama", "Fault", "LeapClock", "Limits", "ModelInfo", "Oracle", "Profile", "Question",
-    "ScaledClock", "Speeds", "Stats", "ThreadedFake", "profile", "prompt_hash", "threaded_fake",
+    "Reading", "ScaledClock", "Speeds", "Stats", "ThreadedFake", "profile", "prompt_hash", "read_signal", "threaded_fake",
 ]  # fmt: skip

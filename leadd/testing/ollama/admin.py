@@ -79,7 +79,8 @@ class Admin:
     def _stats(self) -> dict[str, Any]:
         loaded = {runner.info.name: runner.num_ctx for runner in self._state.scheduler.loaded.values()}
         waiting = {"faults_waiting": len(self._state.faults.rules), "answers_waiting": len(self._state.scripted)}
-        return self._state.stats.as_dict() | {"loaded": loaded, "version": self._state.profile.version} | waiting
+        now = {"loaded": loaded, "version": self._state.profile.version, "compute_s": self._state.compute.used_s}
+        return self._state.stats.as_dict() | now | waiting
 
 
 def _read(body: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leadd.testing.ollama.oracle import Reading, quotes
+from leadd.testing.ollama.oracle import Reading, numbers, quotes
 
 YES = frozenset({"yes", "true", "match", "worth", "keep", "relevant", "1"})
 NO = frozenset({"no", "false", "no_match", "worthless", "drop", "irrelevant", "0"})
@@ -109,6 +109,8 @@ class Answerer:
         items = self._resolved(schema.get("items") or {})
         if items.get("enum"):
             found = self._mentioned(items["enum"])
+        elif _is_numbered(name, items):
+            found = numbers(self.reading, int(items.get("minimum", 1)), int(items.get("maximum", 99)), most)
         elif _is_quoted(name, items):
             shortest = int(items.get("minLength", 0))
             found = [piece for piece in quotes(self.reading, int(items.get("maxLength", 120)), most) if len(piece) >= shortest]
@@ -159,6 +161,11 @@ class Answerer:
         while len(text) < least:
             text += " " + FILLER
         return text[:most].rstrip() if len(text[:most].rstrip()) >= least else text[:most]
+
+
+def _is_numbered(name: str, items: Mapping[str, Any]) -> bool:
+    """True for lists that want the numbers of the signal's sentences."""
+    return ("phrase" in name or "quote" in name) and items.get("type") == "integer"
 
 
 def _is_quoted(name: str, items: Mapping[str, Any]) -> bool:

@@ -1,4 +1,7 @@
-"""Log-probabilities for an answer's tokens: sure of the scaffolding, as sure of yes and no as the reading is."""
+"""Log-probabilities for an answer's tokens: sure of the scaffolding, as sure of yes and no as the reading is.
+
+A real model spreads a word over its spellings (`yes`, ` Yes`, `Y`): so does this one, and the chosen spelling has most of it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from leadd.testing.ollama.oracle import Reading
 
 OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"}
 SURE = -0.002
+AS_WRITTEN = 0.9
+"""The share of a word's probability that its chosen spelling has; the rest stands with another spelling of it."""
 
 
 def logprobs_of(parts: Sequence[str], reading: Reading, top: int) -> list[dict[str, Any]]:
@@ -18,13 +23,19 @@ def logprobs_of(parts: Sequence[str], reading: Reading, top: int) -> list[dict[s
 
 
 def _entry(token: str, reading: Reading, top: int) -> dict[str, Any]:
-    other = OPPOSITE.get(token.strip().lower())
-    likely = math.log(reading.certainty) if other else SURE
-    entry = _token(token, likely)
+    word = token.strip()
+    other = OPPOSITE.get(word.lower())
+    if other is None:
+        entry = _token(token, SURE)
+        marked = [_token(f"{token}{mark}", SURE - 7.0 - n) for n, mark in enumerate("~^_"[: max(0, top - 1)])]
+        return entry | ({"top_logprobs": [_token(token, SURE), *marked][:top]} if top else {})
+    likely, unlikely = math.log(reading.certainty), math.log(1 - reading.certainty)
+    entry = _token(token, likely + math.log(AS_WRITTEN))
     if top:
-        rivals = [_token(other, math.log(1 - reading.certainty))] if other else []
-        rivals += [_token(f"{token}{mark}", SURE - 7.0 - n) for n, mark in enumerate("~^_"[: max(0, top - 1 - len(rivals))])]
-        entry["top_logprobs"] = [_token(token, likely), *rivals][:top]
+        rest = math.log(1 - AS_WRITTEN)
+        spelt = [_token(f" {word.capitalize()}", likely + rest), _token(f" {other.capitalize()}", unlikely + rest)]
+        rivals = [_token(other, unlikely + math.log(AS_WRITTEN)), *spelt]
+        entry["top_logprobs"] = [_token(token, entry["logprob"]), *rivals][:top]
     return entry
 
 

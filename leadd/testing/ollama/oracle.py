@@ -24,11 +24,15 @@ SIGNAL_KEYS = frozenset({"title", "company", "location", "text"})
 
 _DECODER = json.JSONDecoder()
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+_NUMBERED = re.compile(r"\[(\d{1,3})\] (.*?)(?=\[\d{1,3}\] |\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an oracle is asked. `signal` is the last JSON object in the user's last message, {} where there is none."""
+    """What an oracle is asked. `signal` is the last JSON object in the user's last message, {} where there is none.
+
+    Where it `asks_label`, the answer is one word, `yes` or `no`, and no schema bounds it.
+    """
 
     model: str
     endpoint: str
@@ -36,14 +40,16 @@ class Question:
     user_text: str
     schema: Mapping[str, Any] | None
     signal: Mapping[str, str]
+    asks_label: bool = False
 
     @property
     def role(self) -> str:
-        return role_of(self.schema)
+        return "triage" if self.asks_label else role_of(self.schema)
 
 
-Oracle = Callable[[Question], "str | Mapping[str, Any] | None"]
-"""Answers a question: a text, an object (sent as JSON), or None for the built-in judge."""
+Oracle = Callable[[Question], "str | Mapping[str, Any] | Reading | None"]
+"""Answers a question: a text, an object (sent as JSON), how the signal reads (what fits the question is made of it), or None
+for the built-in judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +136,14 @@ def quotes(reading: Reading, limit: int, most: int) -> list[str]:
         if len(found) >= most:
             break
     return found
+
+
+def numbers(reading: Reading, low: int, high: int, most: int) -> list[int]:
+    """The numbers of the sentences (`[1] First. [2] Second.`) in which something was found, those with the most first."""
+    found = []
+    for match in _NUMBERED.finditer(reading.text):
+        said = match[2].lower()
+        hits = len({hit.lower() for hit in reading.hits if hit.lower() in said})
+        if hits and low <= int(match[1]) <= high:
+            found.append((-hits, int(match[1])))
+    return [number for _, number in sorted(found)[:most]]

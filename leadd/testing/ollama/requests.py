@@ -248,6 +248,11 @@ class Call:
     needs: tuple[str, ...] = field(default=())
 
     @property
+    def asks_label(self) -> bool:
+        """True for a question for one word, whose probability is to be read from the alternatives of its tokens."""
+        return self.logprobs and self.top_logprobs > 0 and not self.raw_format
+
+    @property
     def user_text(self) -> str:
         """What the last message of the user says."""
         for message in reversed(self.messages):

@@ -75,11 +75,16 @@ class State:
         reading = read_signal(signal, user_text, self.topics)
         scripted = self._from_script(model, role)
         if scripted is not None:
-            return scripted, reading
+            return _as_asked(scripted, call, schema), reading
         if self.oracle is not None:
-            given = self.oracle(Question(model, call.endpoint, call.messages, user_text, schema, signal))
-            if given is not None:
-                return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False), reading
+            given = self.oracle(Question(model, call.endpoint, call.messages, user_text, schema, signal, call.asks_label))
+            if isinstance(given, Reading):
+                reading = given
+            elif given is not None:
+                text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+                return _as_asked(text, call, schema), reading
+        if call.asks_label:
+            return "yes" if reading.worth else "no", reading
         if schema is None:
             named = ", ".join(reading.hits[:4]) or "nothing in particular"
             return f"The text is about {named}.", reading
@@ -97,3 +102,18 @@ class State:
                 del self.scripted[index]
                 return item.text
         return None
+
+
+def _as_asked(text: str, call: Call, schema: Mapping[str, Any] | None) -> str:
+    """A given answer in the shape that was asked for: an object around one word is that word where a word is wanted, so that
+    `{"worth": "no"}` answers triage whichever way it is asked. Everything else is sent as it was given."""
+    is_word = call.asks_label or (schema or {}).get("type") == "string"
+    try:
+        value = json.loads(text) if is_word else None
+    except ValueError:
+        return text
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
+    if not isinstance(value, str):
+        return text
+    return value if call.asks_label else json.dumps(value, ensure_ascii=False)

@@ -7,12 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-ROLE_FIELDS = (("worth", "triage"), ("icp_match", "classify"), ("snapshot", "dossier"))
+ROLE_FIELDS = (("worth", "triage"), ("icp_match", "classify"), ("match", "classify"), ("snapshot", "dossier"))
 
 
 def role_of(schema: Any) -> str:
     """What a question is about, guessed from the fields that its schema asks for."""
-    fields = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    if not isinstance(schema, dict):
+        return "other"
+    if schema.get("type") == "string" and {"yes", "no"} <= set(schema.get("enum") or ()):
+        return "triage"
+    fields = schema.get("properties", {})
     return next((role for name, role in ROLE_FIELDS if name in fields), "other")
 
 
@@ -26,7 +30,9 @@ class Stats:
     """Counts since the start or the last reset. Models are named by their full key, such as `gemma3:1b`.
 
     `prompts` counts the completed answers of each prompt: a value above one means that an answer was paid for twice.
-    `in_flight` counts questions (chat, generate, embed) between arrival and the end of their answer.
+    `in_flight` counts questions (chat, generate, embed) between arrival and the end of their answer. `tokens_read` and
+    `tokens_written` are those of completed answers; `tokens_shown` (whole prompts), `tokens_prefilled` (the part of them
+    that no cache had) and `tokens_decoded` are by model and hold what was done for answers that were cut off as well.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -44,6 +50,9 @@ class Stats:
     tokens_read: int = 0
     tokens_reused: int = 0
     tokens_written: int = 0
+    tokens_shown: Counter[str] = field(default_factory=Counter)
+    tokens_prefilled: Counter[str] = field(default_factory=Counter)
+    tokens_decoded: Counter[str] = field(default_factory=Counter)
     texts_embedded: int = 0
     truncated_prompts: int = 0
     cancelled: int = 0

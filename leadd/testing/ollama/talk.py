@@ -67,7 +67,7 @@ class Talk:
                 state.scheduler.expire(runner)
             Writer(call, exchange, state.stamp).bare("unload")
             return
-        role = role_of(call.raw_format)
+        role = "triage" if call.asks_label else role_of(call.raw_format)
         state.stats.arrive(info.name, role)
         try:
             await self._serve(call, body, info, role, exchange)
@@ -143,6 +143,8 @@ class Talk:
         assert lease.slot is not None
         reused = lease.runner.reused_tokens(lease.slot, prompt.text, prompt.tokens, sliding=state.sliding_window)
         state.stats.tokens_reused += reused
+        state.stats.tokens_shown[info.name] += prompt.tokens
+        state.stats.tokens_prefilled[info.name] += prompt.tokens - reused
         metrics.prompt_tokens = prompt.tokens if state.profile.counts_cached else prompt.tokens - reused
         seconds = speed.overhead_ms / 1000
         if speed.prefill_tps:
@@ -153,6 +155,7 @@ class Talk:
         elif seconds:
             await state.compute.work(seconds)
         metrics.write_from_s = state.clock.monotonic_s()
+        lease.slot.text = prompt.text  # read is read: also where nobody waits for the end of the answer
         lease.check_alive()
 
     async def _read_to_the_end(self, seconds: float, lease: Lease) -> None:
@@ -218,9 +221,10 @@ class Talk:
         if call.logprobs and state.profile.logprobs:
             writer.with_logprobs(text.reading, call.top_logprobs)
         if call.stream:
-            await self._stream(text, lease, writer, running, tps)
-        elif tps:
-            await state.compute.work(len(text.parts) / tps)
+            await self._stream(info.name, text, lease, writer, running, tps)
+        else:
+            await state.compute.work(len(text.parts) / tps if tps else 0.0)
+            state.stats.tokens_decoded[info.name] += len(text.parts)
         lease.check_alive()
         if running is not None and (not call.stream or running.after_events >= len(text.parts)):
             await self._strike(running, lease, writer, text)
@@ -232,7 +236,7 @@ class Talk:
         else:
             writer.whole(text.parts, text.reason, metrics, done=text.done)
 
-    async def _stream(self, text: Text, lease: Lease, writer: Writer, running: Fault | None, tps: float) -> None:
+    async def _stream(self, model: str, text: Text, lease: Lease, writer: Writer, running: Fault | None, tps: float) -> None:
         state = self._state
         writer.holds_last = text.done and bool(text.parts) and state.puts_text_in_final()
         shown = text.parts[:-1] if writer.holds_last else text.parts
@@ -244,7 +248,9 @@ class Talk:
                 await self._strike(running, lease, writer, text)
                 if not text.done:
                     return
+            state.stats.tokens_decoded[model] += 1
             await writer.event(part)
+        state.stats.tokens_decoded[model] += len(text.parts) - len(shown)
 
     async def _strike(self, fault: Fault, lease: Lease, writer: Writer, text: Text) -> None:
         """Let a running answer fail. Returns only for faults that go on (a stall that ends) or end quietly."""

@@ -7,18 +7,25 @@ import heapq
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 from leadd.api import Clock
 
 IDLE_TURNS = 4
 QUANTUM_S = 0.02
+LATE_S = 0.02
+"""How late a busy machine may wake a sleeper, in real seconds."""
 
 
 class ScaledClock:
-    """Real time, stretched or squeezed: `scale` real seconds pass for one second of the server."""
+    """Real time, stretched or squeezed: `scale` real seconds pass for one second of the server.
+
+    `late_s` is how late, in seconds of this clock, a sleeper may wake on an ordinary machine.
+    """
 
     def __init__(self, scale: float = 1.0) -> None:
         self._scale = scale
+        self.late_s = LATE_S / scale
         self._start_s = time.monotonic()
         self._start_ms = time.time() * 1000
 
@@ -29,7 +36,7 @@ class ScaledClock:
         return self._start_s + self._passed_s()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self._scale)
+        await asyncio.sleep(max(0.0, seconds * self._scale))
 
     def _passed_s(self) -> float:
         return (time.monotonic() - self._start_s) / self._scale
@@ -138,16 +145,42 @@ LAPTOP = Speeds(load_ms=300, load_ms_per_gb=700, prefill_tps=900, decode_tps=45,
 
 
 class Compute:
-    """The one processor that all slots share: work is done in small turns, first come first served."""
+    """The one processor that all slots share: work is done in small turns, first come first served.
+
+    Turns follow one timetable: a turn that ends late by the machine's own clock (timers of a squeezed second are coarse) does
+    not push back those that wait behind it, nor the next piece of the same answer. So the rates hold on a busy machine too.
+    `used_s` is how long it worked so far.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._late_s = getattr(clock, "late_s", 0.0)
+        self._turn_s = max(QUANTUM_S, self._late_s / 10)
+        self._free_s = clock.monotonic_s()
+        self.used_s = 0.0
+        self._ends: WeakKeyDictionary[asyncio.Task[object], float] = WeakKeyDictionary()
 
     async def work(self, seconds: float) -> None:
         """Return after `seconds` of the whole processor; longer where others work at the same time."""
+        task = asyncio.current_task()
+        since_s = self._wanted_since(task)
         while seconds > 0:
-            part = min(seconds, QUANTUM_S) if self._lock.locked() or seconds < QUANTUM_S * 2 else QUANTUM_S
+            part = min(seconds, self._turn_s)
             async with self._lock:
-                await self._clock.sleep(part)
+                since_s = self._free_s = max(self._free_s, since_s) + part
+                try:
+                    await self._clock.sleep(since_s - self._clock.monotonic_s())
+                except asyncio.CancelledError:
+                    self._free_s = min(self._free_s, self._clock.monotonic_s())
+                    raise
             seconds -= part
+            self.used_s += part
+        if task is not None:
+            self._ends[task] = since_s
+
+    def _wanted_since(self, task: asyncio.Task[object] | None) -> float:
+        """When this work could have begun: now, or as much earlier as its own last piece was seen to end too late."""
+        now_s = self._clock.monotonic_s()
+        ended_s = self._ends.get(task, now_s) if task is not None else now_s
+        return max(ended_s, now_s - self._late_s)

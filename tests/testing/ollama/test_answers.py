@@ -206,18 +206,38 @@ async def test_the_sliding_window_drops_long_prefixes(asker: Any) -> None:
 
 async def test_logprobs_show_how_sure_the_judge_is(asker: Any) -> None:
     async with FakeOllama() as fake:
-        _, reply = await asker.chat(fake, logprobs=True, top_logprobs=3)
+        _, reply = await asker.chat(fake, format={"type": "string", "enum": ["yes", "no"]}, logprobs=True, top_logprobs=4)
         entries = reply["logprobs"]
         assert "".join(entry["token"] for entry in entries) == content(reply)
         verdict = next(entry for entry in entries if entry["token"] == "yes")
-        yes, no, *_ = verdict["top_logprobs"]
-        assert no["token"] == "no"
-        assert math.exp(yes["logprob"]) + math.exp(no["logprob"]) == pytest.approx(1, abs=1e-4)
+        yes, no, *spelt = verdict["top_logprobs"]
+        assert (no["token"], [token["token"] for token in spelt]) == ("no", [" Yes", " No"])
+        assert sum(math.exp(token["logprob"]) for token in verdict["top_logprobs"]) == pytest.approx(1, abs=1e-4)
+        assert yes["logprob"] == verdict["logprob"] > no["logprob"]
         assert verdict["bytes"] == list(b"yes")
         lines = await asker.lines(fake, logprobs=True)
         assert all(len(line["logprobs"]) == 1 for line in lines[:-1])
         status, reply = await asker.chat(fake, top_logprobs=21)
         assert status == 400
+
+
+async def test_a_question_for_a_label_is_answered_with_a_word(asker: Any) -> None:
+    async with FakeOllama() as fake:
+        for text, said in (("Our marketing needs a growth marketer for SEO and content.", "yes"), ("A sunny day.", "no")):
+            _, reply = await asker.chat(fake, text=text, format=None, logprobs=True, top_logprobs=20)
+            assert content(reply) == said
+        assert fake.stats.completed["gemma3:1b", "triage"] == 2
+
+
+@pytest.mark.parametrize("given", [{"worth": "no"}, "no", '"no"'])
+async def test_a_given_word_answers_triage_whichever_way_it_is_asked(asker: Any, given: Any) -> None:
+    word = {"type": "string", "enum": ["yes", "no"]}
+    async with FakeOllama() as fake:
+        fake.enqueue(given, given, role="triage")
+        _, reply = await asker.chat(fake, format=None, logprobs=True, top_logprobs=20)
+        assert content(reply) == "no"
+        assert reply["logprobs"][0]["token"] == "no"
+        assert content((await asker.chat(fake, format=word))[1]) == ("no" if given == "no" else '"no"')
 
 
 async def test_logprobs_are_unknown_to_old_servers(asker: Any) -> None:

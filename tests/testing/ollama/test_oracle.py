@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from leadd.testing.ollama.answers import Answerer
 from leadd.testing.ollama.oracle import find_signal, read_signal
+from leadd.testing.ollama.stats import role_of
 from leadd.testing.ollama.tokens import common_prefix, pieces
 
 WANTED = {"title": "Head of Marketing", "company": "A", "location": "B", "text": "Own our SEO, content and brand. Grow fast."}
@@ -56,6 +57,24 @@ def test_answers_fit_the_schema_and_repeat(schema: dict[str, Any], signal: dict[
     answer = Answerer(schema, reading).make()
     jsonschema.validate(answer, schema)
     assert answer == Answerer(schema, read_signal(signal, "plain text")).make()
+
+
+NUMBERS = {"type": "array", "maxItems": 2, "items": {"type": "integer", "minimum": 1, "maximum": 99}}
+
+
+def test_quotes_are_numbers_of_sentences_where_they_are_wanted() -> None:
+    text = "[1] We like trees. [2] Our SEO is bad. [3] You own content, brand and SEO. [4] You write a newsletter. […] [5] Bye."
+    schema = {"type": "object", "properties": {"quotes": NUMBERS, "fit": {"type": "integer", "minimum": 0, "maximum": 50}}}
+    answer = Answerer(schema, read_signal({"title": "Marketer", "text": text}, "")).make()
+    assert answer["quotes"] == [3, 2]
+    assert answer["fit"] > 20
+    assert Answerer(schema, read_signal({"title": "Marketer", "text": "No numbers, but SEO."}, "")).make()["quotes"] == []
+    assert Answerer(schema, read_signal({"text": "[1] We like trees."}, "")).make()["quotes"] == []
+
+
+def test_the_compact_classification_is_known_by_its_verdict() -> None:
+    assert role_of({"properties": {"quotes": NUMBERS, "match": {"type": "boolean"}}}) == "classify"
+    assert role_of({"properties": {"icp_match": {"type": "boolean"}}}) == "classify"
 
 
 @settings(max_examples=60, deadline=None)

@@ -161,6 +161,27 @@ async def test_compute_is_shared_in_turns() -> None:
     assert done == [("short", pytest.approx(0.2, abs=0.03)), ("long", pytest.approx(1.1, abs=0.03))]
 
 
+async def test_compute_keeps_its_timetable_where_sleepers_wake_late() -> None:
+    class Late(LeapClock):
+        """Wakes everybody 3 ms late."""
+
+        late_s = 0.02
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(max(0.0, seconds) + 0.003)
+
+    clock = Late()
+    compute, start = Compute(clock), clock.monotonic_s()
+
+    async def answer() -> None:
+        for _ in range(50):
+            await compute.work(0.02)
+
+    await asyncio.gather(answer(), answer())
+    assert compute.used_s == pytest.approx(2.0)
+    assert clock.monotonic_s() - start == pytest.approx(2.0, abs=0.05)
+
+
 def test_closing_twice_and_an_unopened_fake_are_fine() -> None:
     async def run() -> None:
         fake = FakeOllama()

@@ -1,0 +1,18 @@
+"""What leadd learns on the machine it runs on: how far to trust each kind of evidence."""
+
+from leadd.learn.desk import FIRST_ANSWERS, SAMPLED_IN, Desk, Facts, Known
+from leadd.learn.weighing import PRIOR, Joined, Weights, log_odds, probability, strength
+
+__all__ = [
+    "FIRST_ANSWERS",
+    "PRIOR",
+    "SAMPLED_IN",
+    "Desk",
+    "Facts",
+    "Joined",
+    "Known",
+    "Weights",
+    "log_odds",
+    "probability",
+    "strength",
+]
