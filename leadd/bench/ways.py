@@ -27,7 +27,7 @@ REPEATS = 0.78
 VERDICTS = 300
 FAST, QUICK, SLOW = 0.1, 0.25, 2.0
 """Paces: a second may be short where nearly all time is the server's, and has to be long where leadd's own cost would show."""
-WARM_SEED, WARM_POOL, WARM = 9_001, 60, 4
+WARM_SEED, WARM_POOL, WARM, WARM_REAL = 9_001, 60, 4, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def run_way(way: Way, plan: Plan) -> Figures:
 
 
 def warm_up() -> list[BenchSignal]:
-    """A few leads that are not counted: with them the models are loaded and every kind of question was asked once."""
+    """A few leads that are not counted: with them the models are loaded and every kind of question was asked before."""
     return [signal for signal in make_signals(WARM_POOL, seed=WARM_SEED) if signal.is_lead][:WARM]
 
 
@@ -163,7 +163,7 @@ class _Run:
         roles = plans(self._plan.triage, self._way.classify or self._plan.classify)
         settings = Settings.model_validate(dict(self._way.settings))
         async with open_core(folder, self._server.url, roles, self._plan.icp, settings, self._clock) as core:
-            await work_off(core, self._clock, warm_up(), "warm")
+            await work_off(core, self._clock, warm_up()[: WARM_REAL if self._plan.is_real else WARM], "warm")
             wanted = (await core.store.dossiers.counts())["wanted"]
             before, past = self._stats(), core.inference.stats()
             seconds = await work_off(core, self._clock, self._signals, "bench")

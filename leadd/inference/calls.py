@@ -17,6 +17,7 @@ from leadd.inference.questions import InferenceSettings
 from leadd.inference.requests import bound
 from leadd.inference.retries import RULES, Change, Rule, is_outage, next_request, wait_before
 from leadd.inference.seats import Seat
+from leadd.inference.servers import LOADING_PATIENCE_S
 from leadd.inference.slots import Sample
 from leadd.inference.states import UNREAD_LABELS
 from leadd.inference.streaming import EARLY, stream_reply
@@ -139,7 +140,9 @@ class Caller:
         tally = self._figures.of(seat.method, seat.role)
         while True:
             try:
-                request = await self._made_ready(seat, request)
+                request = await self._made_ready(seat, request, spare)
+            except Diverted:
+                raise
             except ModelFailure as error:
                 tally.failed(error.kind)
                 raise
@@ -163,10 +166,16 @@ class Caller:
                 continue
             request = await self._again(flight, seat, request, failure, tries, spare)
 
-    async def _made_ready(self, seat: Seat, request: ModelRequest) -> ModelRequest:
-        """The request once the model is loaded, with the window that it has."""
-        if not seat.endpoint.is_warm(seat.state):
-            await seat.endpoint.warm(seat.state)
+    async def _made_ready(self, seat: Seat, request: ModelRequest, spare: Spare) -> ModelRequest:
+        """The request once the model is loaded, with the window that it has. Raises Diverted where that takes long."""
+        endpoint = seat.endpoint
+        if endpoint.loading_since_s is not None or not endpoint.is_warm(seat.state):
+            try:
+                async with asyncio.timeout(LOADING_PATIENCE_S if spare() else None):
+                    await endpoint.warm(seat.state)
+                    await endpoint.nothing_loads.wait()
+            except TimeoutError:
+                raise Diverted(Failure.BUSY, f"{endpoint.name} loads a model", model=seat.state.name) from None
         if request.num_ctx == seat.state.num_ctx:
             return request
         return fitted(seat.state, request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 from leadd.api import Failure, Health, ModelFailure
 from leadd.inference.flights import copy_of
@@ -59,18 +58,11 @@ class Loads:
 
     async def _load(self, state: ModelState) -> None:
         server = self._server
-        # A wedged server hangs in any case: nobody else has to stand still for finding out whether it still does.
-        alone: AbstractAsyncContextManager[None] = server.gate.alone() if server.wedged is None else nullcontext()
-        self._running += 1
-        if server.loading_since_s is None:
-            server.loading_since_s = server.clock.monotonic_s()
-        try:
-            async with alone:
-                failure = await self._bring_in(state)
-        finally:
-            self._running -= 1
-            if not self._running:
-                server.loading_since_s = None
+        if server.wedged is None:
+            failure = await self._alone(state)
+        else:
+            # It hangs in any case: nobody else has to stand still for finding out whether it still does.
+            failure = await self._bring_in(state)
         if failure is not None:
             server.preload_failures += 1
             raise server.note_failure(state, failure)
@@ -78,6 +70,21 @@ class Loads:
             state.breaker.hasten()
         server.changed()
         server.hurry()
+
+    async def _alone(self, state: ModelState) -> ModelFailure | None:
+        server = self._server
+        self._running += 1
+        if server.loading_since_s is None:
+            server.loading_since_s = server.clock.monotonic_s()
+            server.nothing_loads.clear()
+        try:
+            async with server.gate.alone():
+                return await self._bring_in(state)
+        finally:
+            self._running -= 1
+            if not self._running:
+                server.loading_since_s = None
+                server.nothing_loads.set()
 
     async def _bring_in(self, state: ModelState) -> ModelFailure | None:
         """None once the model is there; else why it is not."""

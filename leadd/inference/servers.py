@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -67,6 +68,8 @@ class Server:
         self.thrash_reason = ""
         self.wedged: ModelFailure | None = None
         self.loading_since_s: float | None = None
+        self.nothing_loads = asyncio.Event()
+        self.nothing_loads.set()
         self.due_s = clock.monotonic_s()
         self._delay_s = 0.0
         self.latencies: deque[float] = deque(maxlen=100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from leadd.bench.report import as_dict, lines, ratio
 from leadd.bench.signals import BenchSignal, make_signals
 from leadd.bench.ways import WAYS, Plan, run_way
 from leadd.cli.bench import bench
+from leadd.testing.ollama import threaded_fake
 
 TINY = Machine(scale=0.01)
 
@@ -77,6 +79,22 @@ def test_a_past_with_verdicts_is_lived_through_first(monkeypatch: pytest.MonkeyP
     assert past["signals"] == 80
     assert past["verdicts"] == past["leads"] >= 3
     assert found.signals == 10
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["earlier", "leadd"])
+def test_a_server_that_is_named_is_asked_as_it_is(name: str) -> None:
+    signals = [replace(s, is_lead=None) for s in make_signals(20) if s.source_type != "job_ad"][:4]
+    with threaded_fake(models=["smollm2"]) as server:
+        found = run_way(way(name), Plan(signals, TINY, server.fake.url, "smollm2", "smollm2"))
+        asked = sum(server.fake.stats.questions.values())
+    assert found.signals == 4
+    assert found.work is None
+    assert found.busy is None
+    assert found.scale == 1.0
+    assert not found.quality.known
+    assert asked >= found.counted("calls")
+    assert found.counted("prompt_tokens") >= (0 if name == "leadd" else 4 * 400)
 
 
 def test_quality_counts_leads_against_the_truth() -> None:

@@ -201,6 +201,24 @@ async def test_a_warm_model_that_had_to_be_loaded_for_a_question_was_thrown_out_
     assert "loaded again (900 ms)" in server_of(r)["thrash"]["reason"]
 
 
+async def test_a_question_that_stands_before_a_long_load_goes_elsewhere_too(rig, monkeypatch):
+    monkeypatch.setattr("leadd.inference.calls.LOADING_PATIENCE_S", 0.01)
+    model, other = Scripted(), Scripted()
+    plans = {
+        Role.TRIAGE: [RolePlan("server", "small:1b", 2048), RolePlan("other", "small:1b", 2048)],
+        Role.CLASSIFY: RolePlan("server", "large:4b", 4096),
+    }
+    r = rig(model=model, models={"server": model, "other": other}, plans=plans, clock=HandClock())
+    await r.inference.ask(question("warm"))
+    model.preload_with = asyncio.Event()
+    classify = asyncio.create_task(r.inference.ask(question(role=Role.CLASSIFY)))
+    await settle()
+    assert (await r.inference.ask(question("meanwhile"))).provenance.instead_of == "server/small:1b"
+    assert not r.inference.stats().roles[Role.TRIAGE].failures
+    model.preload_with.set()
+    await classify
+
+
 async def test_a_long_load_lets_questions_go_elsewhere(rig):
     other = Scripted()
     plans = {
