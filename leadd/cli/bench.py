@@ -72,7 +72,7 @@ def inference(
         try:
             figures[way.name] = run_way(way, plan)
         except (Stalled, OSError) as error:
-            raise Ended(f"{way.title}: {error}", code=FAILED) from None
+            raise Ended(f"{way.title}: {error or 'no answer in time'}", code=FAILED) from None
     if as_json:
         print_json(as_dict(plan, chosen, figures))
         return
