@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from leadd.core.supervisor import Loop, Supervisor
 from leadd.core.twins import Twins
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
-from leadd.store import Store
+from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import SinkRef
 
 INBOX = "inbox"
@@ -67,6 +68,12 @@ class SinkStatus:
     min_bucket: str = "nurture"
     guarantee: str = ""
     counts: Mapping[str, int] | None = None
+
+
+MODEL_BUDGETS = "model.budgets"
+"""Key of the characters per token that were learnt of each model. They shape what a prompt shows, and so the keys of the cache:
+a start that began to learn anew would ask again what is known."""
+BUDGETS_EVERY_S = 300.0
 
 
 class Core:
@@ -118,6 +125,7 @@ class Core:
         self._source_work: dict[str, SourceWork] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._model_seen = False
+        self._budgets: Mapping[str, float] = {}
         for slot in sources:
             self._take_source(slot)
         for sink_slot in sinks:
@@ -144,11 +152,14 @@ class Core:
         if released:
             self._log.info("%d pieces of work of an earlier run are taken up again", released)
         await self.profiles.load()
+        self._budgets = await self.store.schedule.get(MODEL_BUDGETS) or {}
+        self.inference.restore(self._budgets)
         self.events.on_publish = self._on_event
         add = self.supervisor.add
         self.inference.on_hurry = self._hurry_inference
         add("inference", self.inference.turn, only_waits=True)
         add("models", self._watch_models, only_waits=True)
+        add("budgets", self._keep_budgets, only_waits=True)
         for number in range(self.settings.pipeline.in_flight):
             add(f"reader:{number + 1}", self.pipeline.read_turn)
         add("pipeline", self.pipeline.turn)
@@ -190,6 +201,7 @@ class Core:
         finally:
             await self.pipeline.give_back(unbegun)
         self.events.close()
+        await self._keep_budgets()
         for work in self._source_work.values():
             await self._close_one(work.name, work.close())
         for delivery in self._deliveries.values():
@@ -229,6 +241,15 @@ class Core:
             self.supervisor.wake("pipeline")
             self.events.publish("models.changed", available=self._can_read())
         return 0
+
+    async def _keep_budgets(self) -> float:
+        """Store what was learnt of the models' tokens, where that is news."""
+        known = {**self._budgets, **self.inference.calibrations()}
+        if known != self._budgets:
+            with contextlib.suppress(StoreUnavailable):  # it is learnt again
+                await self.store.schedule.set(MODEL_BUDGETS, known)
+                self._budgets = known
+        return BUDGETS_EVERY_S
 
     async def _remember_model(self) -> None:
         if self._model_seen or self.inference.availability(Role.TRIAGE).method != Method.MODEL:
