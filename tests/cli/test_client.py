@@ -90,7 +90,8 @@ def test_a_body_that_cannot_be_read_is_no_fault_of_the_daemon(serve: Serve) -> N
     client = serve(b"", read=1)
 
     def broken() -> Iterator[bytes]:
-        yield b"x"
+        # nothing is sent before: a server that has read enough may hang up first, which is another failure
+        yield from ()
         raise BodyUnreadable("the disk is gone")
 
     with pytest.raises(BodyUnreadable, match="the disk is gone"):

@@ -245,10 +245,12 @@ async def test_a_text_that_nobody_can_embed_costs_only_itself(bench: Bench, monk
     assert sorted(near) == [s.id for s in signals if "POISON" not in s.text]
 
 
-async def test_a_window_that_is_smaller_than_set_cuts_the_texts(tmp_path: Path) -> None:
+async def test_a_window_that_is_smaller_than_set_cuts_the_texts(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     async with FakeOllama(time_scale=0, models=["nomic-embed-text"]) as fake, opened(tmp_path, fake) as bench:
         info = fake.catalog.find(EMBEDDER)
         assert info is not None
+        whole = info.context_length
+        request.addfinalizer(lambda: object.__setattr__(info, "context_length", whole))  # all fakes share the catalog's entries
         object.__setattr__(info, "context_length", 128)
         signals = await bench.signals(*(TRUCKS.format(n) + " Our van is new." * 80 for n in range(40)))
         assert len(await bench.near(signals)) == 40
