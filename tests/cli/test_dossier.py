@@ -89,7 +89,17 @@ def test_a_server_that_is_full_is_waited_for(home: Cli, ollama: ThreadedFake) ->
     assert followed.out == home.run("leads", "dossier", lead_id).out
 
 
-def test_a_daemon_that_is_killed_meanwhile_writes_it_after_the_next_start(tmp_path: Path, ollama: ThreadedFake) -> None:
+@pytest.fixture
+def real_time_ollama() -> Iterator[ThreadedFake]:
+    """A server whose stall really lasts (72 s): one that leaps over waits goes on as soon as nothing else is to be done."""
+    with threaded_fake(time_scale=0.02) as fake:
+        yield fake
+
+
+def test_a_daemon_that_is_killed_meanwhile_writes_it_after_the_next_start(
+    tmp_path: Path, real_time_ollama: ThreadedFake
+) -> None:
+    ollama = real_time_ollama
     home = started(tmp_path / "home", ollama)
     said = tmp_path / "followed.txt"
     try:
