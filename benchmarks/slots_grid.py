@@ -22,7 +22,7 @@ from benchmarks.instant import make_context
 from leadd.api import Message, ModelRequest, Role
 from leadd.builtin.ollama import OllamaModel
 from leadd.builtin.ollama.settings import OllamaConfig
-from leadd.inference.slots import Lane, Sample
+from leadd.inference.lanes.slots import Lane, Sample
 from leadd.testing.ollama import FakeOllama, Limits, Speeds
 from leadd.testing.ollama.oracle import Question
 from leadd.testing.ollama.timing import IDLE_TURNS, Compute, LeapClock

@@ -4,6 +4,7 @@ from leadd.api.answers import Bucket, Classification, DossierAnswer, Method, Rol
 from leadd.api.clock import Clock, SystemClock
 from leadd.api.components import (
     CacheBackend,
+    CacheEntry,
     CacheStats,
     Component,
     ComponentConfig,
@@ -37,9 +38,10 @@ from leadd.api.secrets import SecretRef
 from leadd.api.signals import Checkpoint, Contact, Problem, Signal, SignalDraft, SourceItem
 
 __all__ = [
-    "Bucket", "CacheBackend", "CacheStats", "Capabilities", "Checkpoint", "Chunk", "Classification", "Clock", "Component",
-    "ComponentConfig", "Contact", "Context", "DossierAnswer", "Failure", "Guarantee", "Health", "Http", "HttpReply", "Icp",
-    "IcpField", "Lead", "LeadSignal", "LeaddError", "LeaddSpec", "LoadedModel", "Message", "Method", "Model", "ModelFailure",
-    "ModelRequest", "NeedsAttention", "Problem", "Receipt", "Reject", "Reply", "Retry", "Role", "SecretReader", "SecretRef",
-    "Signal", "SignalDraft", "Sink", "Source", "SourceItem", "Subject", "SystemClock", "TriageAnswer", "Usage",
+    "Bucket", "CacheBackend", "CacheEntry", "CacheStats", "Capabilities", "Checkpoint", "Chunk", "Classification", "Clock",
+    "Component", "ComponentConfig", "Contact", "Context", "DossierAnswer", "Failure", "Guarantee", "Health", "Http",
+    "HttpReply", "Icp", "IcpField", "Lead", "LeadSignal", "LeaddError", "LeaddSpec", "LoadedModel", "Message", "Method",
+    "Model", "ModelFailure", "ModelRequest", "NeedsAttention", "Problem", "Receipt", "Reject", "Reply", "Retry", "Role",
+    "SecretReader", "SecretRef", "Signal", "SignalDraft", "Sink", "Source", "SourceItem", "Subject", "SystemClock",
+    "TriageAnswer", "Usage",
 ]  # fmt: skip

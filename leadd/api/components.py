@@ -140,11 +140,23 @@ class CacheStats:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One kept value as `CacheBackend.scan` gives it; `left_s` is the time it has left, None where it has no end."""
+
+    key: str
+    value: bytes
+    left_s: float | None = None
+
+
 class CacheBackend(Component):
     """Keeps answers by key. Values are opaque bytes. A tier may forget at any time; it never makes a value up."""
 
     at_once: ClassVar[bool] = False
     """True where `get`, `put` and `delete` never wait for anything: then nobody has to watch how long they take."""
+
+    shared: ClassVar[bool] = False
+    """True where other processes see the same values and claims: then one of them computes, and the others wait for it."""
 
     @abstractmethod
     async def get(self, key: str) -> bytes | None:
@@ -169,6 +181,13 @@ class CacheBackend(Component):
     @abstractmethod
     async def release(self, key: str, owner: str) -> None:
         """Give a claim back; nothing happens where `owner` does not hold it."""
+
+    def scan(self, prefix: str = "") -> AsyncIterator[CacheEntry]:
+        """All kept values whose key begins with `prefix`, in no order; what changes meanwhile may be there or not.
+
+        For export and diagnosis, so it may be slow, but it never holds up `get` and `put` for long. The default knows of none.
+        """
+        return _none()
 
     @abstractmethod
     async def stats(self) -> CacheStats:
@@ -239,6 +258,11 @@ class Sink(Component):
 
 async def _never() -> None:
     await asyncio.Event().wait()
+
+
+async def _none() -> AsyncIterator[CacheEntry]:
+    for entry in ():
+        yield entry
 
 
 async def _whole(model: Model, request: ModelRequest) -> AsyncIterator[Chunk]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from leadd.api import Clock
+from leadd.api import CacheEntry, Clock
 
 APPLICATION_ID = 0x6C656163  # 'leac'
 SCHEMA_VERSION = 1
@@ -19,6 +19,8 @@ BUSY_MS = 100
 REOPEN_AFTER_S = 30.0
 PRUNE_ROWS = 200
 """Rows that go in one step; between two steps callers have their turn."""
+PAGE_ROWS = 200
+"""Rows that a scan reads in one go."""
 PRUNE_PAGES = 1000
 """Pages given back to the disk in one step."""
 PRUNE_TO = 0.9
@@ -151,6 +153,17 @@ class CacheFile:
         )
         entries, size = row.fetchone()
         return entries, size
+
+    def page(self, after: int) -> tuple[int | None, list[CacheEntry]]:
+        """Some entries behind the row `after` that are not too old, and the last row that was looked at; None at the end."""
+        now_ms = self._clock.now_ms()
+        rows = self._open_connection().execute(
+            "select rowid, key, value, ends_ms from entry where rowid > ? order by rowid limit ?", (after, PAGE_ROWS)
+        )
+        found = rows.fetchall()
+        alive = [(key, value, ends_ms) for _, key, value, ends_ms in found if ends_ms > now_ms]
+        entries = [CacheEntry(k, v, None if ends_ms == _FOREVER_MS else (ends_ms - now_ms) / 1000) for k, v, ends_ms in alive]
+        return (found[-1][0] if found else None), entries
 
     def prune_step(self) -> bool:
         """Drop some rows, too old ones first, then those used longest ago; True where more has to go."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from leadd.api import CacheBackend, CacheStats, ComponentConfig, Context
+from leadd.api import CacheBackend, CacheEntry, CacheStats, ComponentConfig, Context
 
 MAX_CLAIMS = 4096
 """Beyond it, claims whose lease has ended are looked for and forgotten."""
@@ -114,6 +115,13 @@ class MemoryCache(CacheBackend):
         held = self._claims.get(key)
         if held is not None and held.owner == owner:
             del self._claims[key]
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[CacheEntry]:
+        for key in [key for key in self._entries if key.startswith(prefix)]:
+            entry = self._entries.get(key)
+            if entry is not None and not self._is_over(entry):
+                left_s = None if entry.ends_ms is None else (entry.ends_ms - self.ctx.clock.now_ms()) / 1000
+                yield CacheEntry(key, entry.value, left_s)
 
     async def stats(self) -> CacheStats:
         self._drop_expired()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import Field
 
-from leadd.api import CacheBackend, CacheStats, ComponentConfig, Context
+from leadd.api import CacheBackend, CacheEntry, CacheStats, ComponentConfig, Context
 from leadd.builtin.cache_file import CacheFile
 
 FILE_NAME = "cache.db"
@@ -68,6 +69,7 @@ class SqliteCache(CacheBackend):
 
     name: ClassVar[str] = "sqlite"
     Config: ClassVar[type[ComponentConfig]] = SqliteCacheConfig
+    shared: ClassVar[bool] = True
     config: SqliteCacheConfig
 
     def __init__(self, config: SqliteCacheConfig, ctx: Context) -> None:
@@ -118,6 +120,15 @@ class SqliteCache(CacheBackend):
 
     async def release(self, key: str, owner: str) -> None:
         await self._run(lambda: self._file.release(key, owner), None)
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[CacheEntry]:
+        after: int | None = 0
+        nothing: tuple[int | None, list[CacheEntry]] = (None, [])
+        while after is not None:
+            after, entries = await self._run(partial(self._file.page, after), nothing)
+            for entry in entries:
+                if entry.key.startswith(prefix):
+                    yield entry
 
     async def stats(self) -> CacheStats:
         entries, size = await self._run(self._file.count, (0, 0))

@@ -22,7 +22,7 @@ from leadd.core.embedding_texts import (
 )
 from leadd.core.profiles import Profile
 from leadd.inference import Inference
-from leadd.inference.text_faults import TextFault
+from leadd.inference.answers.text_faults import TextFault
 from leadd.store import StoreError
 from leadd.store.embeddings import EmbeddingRepo, Space
 

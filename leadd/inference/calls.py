@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from leadd.api import Clock, Failure, Method, ModelFailure, ModelRequest, Reply, Role, Usage
+from leadd.inference.answers.streaming import EARLY, stream_reply
+from leadd.inference.answers.success import UnreadLabels, Verified, verify
 from leadd.inference.figures import Figures
 from leadd.inference.flights import Flight, copy_of
+from leadd.inference.lanes.slots import Sample
 from leadd.inference.questions import InferenceSettings
 from leadd.inference.requests import bound
 from leadd.inference.retries import RULES, Change, Rule, is_outage, next_request, wait_before
-from leadd.inference.seats import Seat
-from leadd.inference.servers import LOADING_PATIENCE_S
-from leadd.inference.slots import Sample
-from leadd.inference.states import UNREAD_LABELS
-from leadd.inference.streaming import EARLY, stream_reply
-from leadd.inference.success import UnreadLabels, Verified, verify
-from leadd.inference.suspects import Suspects
-from leadd.inference.windows import fitted
+from leadd.inference.servers.seats import Seat
+from leadd.inference.servers.server import LOADING_PATIENCE_S
+from leadd.inference.servers.states import UNREAD_LABELS
+from leadd.inference.servers.suspects import Suspects
+from leadd.inference.servers.windows import fitted
 
 SLACK_S = 5.0
 """How much longer than its deadline a model plugin may take before its call is ended from outside."""

@@ -10,13 +10,13 @@ from leadd.api import Clock, ModelFailure, Role, Usage
 from leadd.inference.calls import Caller, Spare
 from leadd.inference.figures import Figures
 from leadd.inference.flights import copy_of
+from leadd.inference.lanes.slots import Sample, Turn
 from leadd.inference.questions import InferenceSettings
 from leadd.inference.retries import is_outage
-from leadd.inference.seats import Seat, Seating
-from leadd.inference.slots import Sample, Turn
+from leadd.inference.servers.seats import Seat, Seating
 
 if TYPE_CHECKING:
-    from leadd.inference.vectors import Vectors
+    from leadd.inference.answers.vectors import Vectors
 
 
 class Embedder:
@@ -47,7 +47,7 @@ class Embedder:
                 self._figures.of(seat.method, seat.role).failovers += 1
 
     async def _by(self, seat: Seat, texts: Sequence[str], spare: Spare) -> Vectors:
-        from leadd.inference.vectors import embed_all  # noqa: PLC0415 - brings numpy, which only vectors need
+        from leadd.inference.answers.vectors import embed_all  # noqa: PLC0415 - brings numpy, which only vectors need
 
         endpoint, state, tally = seat.endpoint, seat.state, self._figures.of(seat.method, seat.role)
         state.asked_at_s = self._clock.monotonic_s()

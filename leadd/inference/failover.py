@@ -10,7 +10,7 @@ from leadd.inference.figures import Figures
 from leadd.inference.flights import Flight, copy_of
 from leadd.inference.requests import Requests
 from leadd.inference.retries import is_outage
-from leadd.inference.seats import Seat, Seating
+from leadd.inference.servers.seats import Seat, Seating
 
 
 class Course:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadd.api import ModelFailure
+from leadd.inference.lanes.slots import Lane, Turn
 from leadd.inference.questions import Answer, Progress, Question
-from leadd.inference.slots import Lane, Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, Role
 from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, reuse_limit
+from leadd.inference.cache.tiers import Tiers
 from leadd.inference.calls import Caller
 from leadd.inference.embedding import Embedder
 from leadd.inference.figures import Figures
@@ -24,11 +25,10 @@ from leadd.inference.questions import (
     WithoutModel,
 )
 from leadd.inference.requests import Requests
-from leadd.inference.rows import server_row
-from leadd.inference.seats import Plans, Seat, Seating
-from leadd.inference.tiers import Tiers
+from leadd.inference.servers.rows import server_row
+from leadd.inference.servers.seats import Plans, Seat, Seating
+from leadd.inference.servers.watching import Watch, stopping
 from leadd.inference.tower import Tower
-from leadd.inference.watching import Watch, stopping
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,7 @@ class Inference:
             await endpoint.close()
 
     async def key_of(self, question: Question) -> str:
-        """The complete cache key of a question, for whoever would answer it now (see leadd.inference.keys).
+        """The complete cache key of a question, for whoever would answer it now (see leadd.inference.cache.keys).
 
         Raises ModelFailure UNREACHABLE or MISSING_MODEL where the digest of the model is not known.
         """

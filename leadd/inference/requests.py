@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from leadd.api import Method, ModelRequest
-from leadd.inference import labels
-from leadd.inference.keys import KeyMaker, Place
+from leadd.inference.answers import labels
+from leadd.inference.cache.keys import KeyMaker, Place
 from leadd.inference.questions import InferenceSettings, Question
-from leadd.inference.seats import Seat
+from leadd.inference.servers.seats import Seat
 
 LABEL_TOKENS = 3
 """Enough for a quote or a blank, and a label in two tokens; most models need one."""
@@ -42,7 +42,7 @@ class Requests:
         )
 
     def key(self, seat: Seat, request: ModelRequest, question: Question) -> str:
-        """What the answer is kept under (see leadd.inference.keys)."""
+        """What the answer is kept under (see leadd.inference.cache.keys)."""
         place = Place(seat.method, seat.endpoint.model.name, seat.state.digest, seat.plan.quantization)
         return self._keys.key(place, request, question)
 

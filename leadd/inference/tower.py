@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from leadd.api import Clock, Failure, ModelFailure, ModelRequest, Usage
+from leadd.inference.answers.success import parse, to_text
+from leadd.inference.cache.tiers import Kept, Tiers, encode, kept_provenance
 from leadd.inference.calls import Caller, Result
 from leadd.inference.failover import Course, instead_of
 from leadd.inference.figures import Figures
 from leadd.inference.flights import Flight, Landing, Outcome, copy_of
 from leadd.inference.questions import Answer, CacheClass, Progress, Provenance, Question
 from leadd.inference.requests import Requests
-from leadd.inference.seats import Seat, Seating
-from leadd.inference.success import parse, to_text
-from leadd.inference.tiers import Kept, Tiers, encode, kept_provenance
-from leadd.inference.watching import stopping
+from leadd.inference.servers.seats import Seat, Seating
+from leadd.inference.servers.watching import stopping
 
 
 class Tower:

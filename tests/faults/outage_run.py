@@ -18,8 +18,8 @@ from leadd.api import CacheBackend, Chunk, Message, ModelFailure, ModelRequest, 
 from leadd.builtin.memory import MemoryCache, MemoryConfig
 from leadd.builtin.ollama import OllamaConfig, OllamaModel
 from leadd.inference import Inference, InferenceSettings, Question, RolePlan
-from leadd.inference.probing import CANARY_SCHEMA
-from leadd.inference.shapes import misfit
+from leadd.inference.answers.shapes import misfit
+from leadd.inference.servers.probing import CANARY_SCHEMA
 from leadd.testing.context import make_context
 from leadd.testing.ollama import FakeOllama, Speeds
 

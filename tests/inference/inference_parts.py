@@ -36,7 +36,7 @@ from leadd.api import (
     Usage,
 )
 from leadd.inference import Inference, InferenceSettings, Question, RolePlan
-from leadd.inference.probing import CANARY_SCHEMA
+from leadd.inference.servers.probing import CANARY_SCHEMA
 
 LOG = logging.getLogger("test.inference")
 SCHEMA: dict[str, Any] = {

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from leadd.api import Usage
-from leadd.inference.search import SlotSearch
+from leadd.inference.lanes.search import SlotSearch
 
 READ_MS, WRITE_MS, OVERHEAD_MS = 1.1, 22.0, 5.0
 

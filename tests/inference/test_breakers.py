@@ -9,8 +9,8 @@ import pytest
 from inference_parts import HandClock, settle
 
 from leadd.api import Failure, ModelFailure
-from leadd.inference.breakers import MOST_BAD, PROBATION, WINDOW, BadAnswers, Breaker, Phase
-from leadd.inference.drift import FIRST, RECENT, Drift, gist, largest_gap
+from leadd.inference.servers.breakers import MOST_BAD, PROBATION, WINDOW, BadAnswers, Breaker, Phase
+from leadd.inference.servers.drift import FIRST, RECENT, Drift, gist, largest_gap
 
 DOWN = ModelFailure(Failure.UNREACHABLE, "gone")
 

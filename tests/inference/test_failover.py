@@ -11,7 +11,7 @@ from inference_parts import LOG, PLANS, YES, HandClock, QuickClock, Scripted, Sh
 
 from leadd.api import Chunk, Failure, ModelFailure, Role, Usage
 from leadd.inference import Inference, InferenceSettings, RolePlan, is_outage
-from leadd.inference.breakers import MOST_BAD
+from leadd.inference.servers.breakers import MOST_BAD
 
 NO = '{"worth": "no"}'
 UNREACHABLE = ModelFailure(Failure.UNREACHABLE, "connection refused")

@@ -9,8 +9,8 @@ import pytest
 from documents import around, cuts, document, spoilt
 
 from leadd.api import ModelFailure
-from leadd.inference.fields import FieldStream, NotJson
-from leadd.inference.success import parse
+from leadd.inference.answers.fields import FieldStream, NotJson
+from leadd.inference.answers.success import parse
 
 
 def agrees_at_every_prefix(whole: str) -> None:

@@ -16,7 +16,7 @@ from documents import cuts
 from inference_parts import Scripted, question
 
 from leadd.api import Chunk, Failure, Message, ModelFailure, ModelRequest, Reply, Role, Usage
-from leadd.inference.probing import CANARY_SCHEMA
+from leadd.inference.servers.probing import CANARY_SCHEMA
 
 SCHEMA = {
     "type": "object",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from inference_parts import ICP, SCHEMA, SIGNAL, question
 
 from leadd.api import Message, Method, ModelRequest, Role, Subject
-from leadd.inference.keys import KeyMaker, Place
+from leadd.inference.cache.keys import KeyMaker, Place
 
 PLACE = Place(Method.MODEL, "ollama", "digest", "q4")
 EVIDENCE = replace(PLACE, method=Method.EVIDENCE)

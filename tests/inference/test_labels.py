@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leadd.inference import labels
+from leadd.inference.answers import labels
 
 CASES = 10_000
 YES_NO = ("yes", "no")

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from leadd.inference.lines import Turn
-from leadd.inference.phases import Stage
-from leadd.inference.slots import Lane
+from leadd.inference.lanes.lines import Turn
+from leadd.inference.lanes.phases import Stage
+from leadd.inference.lanes.slots import Lane
 from leadd.testing.clock import ManualClock
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from leadd.api import Usage
-from leadd.inference.reuse import RECENT, ReuseWatch
+from leadd.inference.servers.reuse import RECENT, ReuseWatch
 
 TOKEN_MS = 1.1
 

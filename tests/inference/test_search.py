@@ -8,9 +8,9 @@ import pytest
 from machines import Machine, make_jobs
 
 from leadd.api import Usage
-from leadd.inference.guesses import Guesses, Mean, Seen, rungs_up_to
-from leadd.inference.search import SlotSearch
-from leadd.inference.sizes import Kind
+from leadd.inference.lanes.guesses import Guesses, Mean, Seen, rungs_up_to
+from leadd.inference.lanes.search import SlotSearch
+from leadd.inference.lanes.sizes import Kind
 
 
 def alone(running: int) -> float:

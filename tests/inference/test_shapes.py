@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadd.inference.shapes import misfit
+from leadd.inference.answers.shapes import misfit
 
 names = st.sampled_from(["a", "b", "c"])
 scalars = st.one_of(

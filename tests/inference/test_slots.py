@@ -9,8 +9,8 @@ import pytest
 from inference_parts import settle
 
 from leadd.api import Failure, Usage
-from leadd.inference.lines import Line, Turn
-from leadd.inference.slots import Gate, Lane, Sample
+from leadd.inference.lanes.lines import Line, Turn
+from leadd.inference.lanes.slots import Gate, Lane, Sample
 from leadd.testing.clock import ManualClock
 
 

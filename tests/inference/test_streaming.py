@@ -11,8 +11,8 @@ import pytest
 from inference_parts import Scripted
 
 from leadd.api import Capabilities, Chunk, Failure, Message, Method, ModelFailure, ModelRequest, Reply, Role, Usage
-from leadd.inference.runaway import MOST_BLANKS, loop_in
-from leadd.inference.streaming import stream_reply
+from leadd.inference.answers.runaway import MOST_BLANKS, loop_in
+from leadd.inference.answers.streaming import stream_reply
 
 SCHEMA = {
     "type": "object",

@@ -9,7 +9,7 @@ import pytest
 
 from leadd.api import Failure, Message, ModelFailure, ModelRequest, Role, SystemClock
 from leadd.builtin.ollama import OllamaConfig, OllamaModel
-from leadd.inference.streaming import stream_reply
+from leadd.inference.answers.streaming import stream_reply
 from leadd.testing.context import make_context
 from leadd.testing.ollama import FakeOllama, Speeds
 

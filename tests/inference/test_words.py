@@ -8,7 +8,7 @@ import pytest
 from inference_parts import HandClock, Reader, Scripted, question
 
 from leadd.api import Capabilities, Chunk, Failure, ModelFailure, Role
-from leadd.inference.states import UNREAD_LABELS
+from leadd.inference.servers.states import UNREAD_LABELS
 
 LABELS = ("yes", "no")
 WORD = {"type": "string", "enum": ["yes", "no"]}

@@ -18,6 +18,9 @@ class CacheContract(ComponentContract[CacheBackend]):
     follows_clock: ClassVar[bool] = True
     """False where another process keeps the time (a server), so that a test cannot let it pass."""
 
+    can_scan: ClassVar[bool] = True
+    """False for a backend that leaves `scan` at its default: then nothing can be exported from it."""
+
     values: ClassVar[tuple[bytes, ...]] = (b"", b"{}", b"\x00\xff\n", "grüße".encode(), bytes(range(256)) * 400)
 
     async def test_a_value_comes_back_byte_for_byte(self, ctx: Context) -> None:
@@ -114,6 +117,23 @@ class CacheContract(ComponentContract[CacheBackend]):
         async with self.opened(ctx) as cache:
             won = await asyncio.gather(*(cache.claim("key", f"owner-{i}", 60) for i in range(20)))
         assert sum(won) == 1
+
+    async def test_a_scan_gives_what_is_kept_and_no_claim(self, ctx: Context) -> None:
+        if not self.can_scan:
+            return
+        kept = {f"a.{index}": str(index).encode() for index in range(450)} | {"b.1": b"other", "grü*ße": b"\x00\xff"}
+        async with self.opened(ctx) as cache:
+            for key, value in kept.items():
+                await cache.put(key, value, ttl_s=100)
+            await cache.claim("claimed", "one", 60)
+            found = {entry.key: entry async for entry in cache.scan()}
+            assert {key: entry.value for key, entry in found.items()} == kept
+            assert all(entry.left_s is not None and 0 < entry.left_s <= 100 for entry in found.values())
+            assert {entry.key async for entry in cache.scan("b.")} == {"b.1"}
+            assert {entry.key async for entry in cache.scan("grü*")} == {"grü*ße"}
+            await cache.put("a.1", b"forever", ttl_s=None)
+            await cache.clear()
+            assert [entry async for entry in cache.scan()] == []
 
     async def test_figures_count_hits_and_misses(self, ctx: Context) -> None:
         async with self.opened(ctx) as cache:

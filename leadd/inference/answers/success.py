@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadd.api import Failure, Method, ModelFailure, ModelRequest, Reply
-from leadd.inference import labels
+from leadd.inference.answers import labels
+from leadd.inference.answers.shapes import misfit
 from leadd.inference.questions import Implausible, Question
-from leadd.inference.shapes import misfit
 
 CHARS_PER_TOKEN_MOST = 12
 """No tokenizer of a language packs more characters into a token over a whole prompt; fewer tokens mean that it was cut."""

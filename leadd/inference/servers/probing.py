@@ -6,12 +6,12 @@ import asyncio
 import logging
 
 from leadd.api import Failure, Health, LoadedModel, Message, ModelFailure, ModelRequest, Role
-from leadd.inference.loading import Loads, as_outage
+from leadd.inference.answers.shapes import misfit
+from leadd.inference.answers.success import parse
 from leadd.inference.retries import SERVER_WIDE, is_outage
-from leadd.inference.servers import Server
-from leadd.inference.shapes import misfit
-from leadd.inference.states import ModelState, full_name, held
-from leadd.inference.success import parse
+from leadd.inference.servers.loading import Loads, as_outage
+from leadd.inference.servers.server import Server
+from leadd.inference.servers.states import ModelState, full_name, held
 
 DOWN_LIMIT_S = 3.0
 """How long a look at a server that is away may take; it is tried again soon."""

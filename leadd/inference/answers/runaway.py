@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leadd.api import Failure, ModelFailure, ModelRequest
-from leadd.inference.fields import FieldStream
-from leadd.inference.shapes import misfit
-from leadd.inference.success import CHARS_PER_TOKEN_ANSWER
+from leadd.inference.answers.fields import FieldStream
+from leadd.inference.answers.shapes import misfit
+from leadd.inference.answers.success import CHARS_PER_TOKEN_ANSWER
 
 MOST_BLANKS = 100
 """Blanks in a row outside texts. The grammar of llama.cpp allows about 20 after a line break; more is a loop."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from leadd.api import Clock, Failure, Method, ModelFailure, Role
 from leadd.inference.questions import Availability
-from leadd.inference.seats import Seat, Seating
+from leadd.inference.servers.seats import Seat, Seating
 
 LONGEST_REST_S = 60.0
 """Timers stand still while a laptop sleeps, so a rest is never longer than this."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from leadd.api import Failure, ModelFailure
-from leadd.inference.states import ModelState
+from leadd.inference.servers.states import ModelState
 
 TIMES = 3
 _KEPT = 1024

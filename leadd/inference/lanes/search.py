@@ -14,8 +14,8 @@ import math
 from collections.abc import Sequence
 
 from leadd.api import Usage
-from leadd.inference.guesses import Guesses, Mean, Seen, View
-from leadd.inference.sizes import Kind, kind_of
+from leadd.inference.lanes.guesses import Guesses, Mean, Seen, View
+from leadd.inference.lanes.sizes import Kind, kind_of
 
 HORIZON = 150
 """Calls over which a better level is taken to pay, to begin with; half of all calls so far come on top."""

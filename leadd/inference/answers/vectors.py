@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadd.api import Failure, ModelFailure
-from leadd.inference.text_faults import TextFault
+from leadd.inference.answers.text_faults import TextFault
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Awaitable[Vectors]]

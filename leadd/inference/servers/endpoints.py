@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 
 from leadd.api import Clock, Model
-from leadd.inference.loading import Loads
-from leadd.inference.probing import Probes
 from leadd.inference.questions import InferenceSettings
-from leadd.inference.servers import Server
-from leadd.inference.states import ModelState
+from leadd.inference.servers.loading import Loads
+from leadd.inference.servers.probing import Probes
+from leadd.inference.servers.server import Server
+from leadd.inference.servers.states import ModelState
 
 
 class Endpoint(Server):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from leadd.inference.breakers import Breaker
-from leadd.inference.endpoints import Endpoint
-from leadd.inference.states import ModelState
+from leadd.inference.servers.breakers import Breaker
+from leadd.inference.servers.endpoints import Endpoint
+from leadd.inference.servers.states import ModelState
 
 PROGRESS_S = 300.0
 """A server that has work and has finished none for so long is not known to get on."""

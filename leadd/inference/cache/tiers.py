@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from leadd.api import CacheBackend, Clock, Method, Usage
+from leadd.inference.answers.success import parse
 from leadd.inference.questions import Check, Provenance
-from leadd.inference.success import parse
 
 FORMAT_VERSION = 1
 FAULTS_BEFORE_REST = 3

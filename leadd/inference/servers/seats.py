@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from leadd.api import Capabilities, Clock, Failure, Method, Model, ModelFailure, Role
-from leadd.inference.endpoints import Endpoint
+from leadd.inference.lanes.slots import Lane
 from leadd.inference.questions import Availability, InferenceSettings, RolePlan
-from leadd.inference.slots import Lane
-from leadd.inference.states import ModelState, make_state
+from leadd.inference.servers.endpoints import Endpoint
+from leadd.inference.servers.states import ModelState, make_state
 
 Plans = Mapping[Role, RolePlan | Sequence[RolePlan]]
 

@@ -11,9 +11,9 @@ from statistics import median
 from typing import Any
 
 from leadd.api import Clock, Failure, Usage
-from leadd.inference.lines import Line, Stand, Turn
-from leadd.inference.phases import PERSON_PRIORITY, Stage
-from leadd.inference.search import SlotSearch
+from leadd.inference.lanes.lines import Line, Stand, Turn
+from leadd.inference.lanes.phases import PERSON_PRIORITY, Stage
+from leadd.inference.lanes.search import SlotSearch
 
 OVERDUE_EVERY = 4
 """One call in so many goes to who has waited too long. Not all: in a long backlog everybody has, and order would be lost."""
@@ -36,10 +36,10 @@ class Lane:
     """At most `slots` calls at a time to one model of one server, in an order of leadd's own.
 
     The server's own queue is first come first served and without bound, so the queue has to stand here. `slots` is found by
-    measurement between 1 and `ceiling` (see `leadd.inference.search`), or is `ceiling` where `adapt` is False. Order: priority;
-    then the group served last; then first come. One call in four goes to whoever has waited longest, where that is longer than
-    `max_wait_s`, so that nothing starves; a person who waits goes before all others. `stage` says when the lane may run at all.
-    Numbers of calls at which one would take longer than `longest_s` are not tried.
+    measurement between 1 and `ceiling` (see `leadd.inference.lanes.search`), or is `ceiling` where `adapt` is False. Order:
+    priority; then the group served last; then first come. One call in four goes to whoever has waited longest, where that is
+    longer than `max_wait_s`, so that nothing starves; a person who waits goes before all others. `stage` says when the lane
+    may run at all. Numbers of calls at which one would take longer than `longest_s` are not tried.
     """
 
     def __init__(

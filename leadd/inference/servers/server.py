@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from leadd.api import Clock, Failure, Health, Method, Model, ModelFailure, Role, Usage
-from leadd.inference.breakers import FIRST_DELAY_S, MOST_DELAY_S, Breaker
 from leadd.inference.budget import CharsPerToken
-from leadd.inference.drift import Drift
 from leadd.inference.flights import copy_of
-from leadd.inference.phases import Stage
+from leadd.inference.lanes.phases import Stage
+from leadd.inference.lanes.slots import Gate
 from leadd.inference.questions import InferenceSettings
 from leadd.inference.retries import BAD_ANSWERS, BROKEN, SERVER_WIDE, is_outage
-from leadd.inference.slots import Gate
-from leadd.inference.states import ModelState, Pace
-from leadd.inference.windows import smaller
+from leadd.inference.servers.breakers import FIRST_DELAY_S, MOST_DELAY_S, Breaker
+from leadd.inference.servers.drift import Drift
+from leadd.inference.servers.states import ModelState, Pace
+from leadd.inference.servers.windows import smaller
 
 TIMEOUTS_IN_A_ROW = 3
 IN_USE_S = 60.0

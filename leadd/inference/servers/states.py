@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from leadd.api import Clock, ModelFailure, Role
-from leadd.inference.breakers import BadAnswers, Breaker
 from leadd.inference.budget import CharsPerToken
-from leadd.inference.drift import Drift
-from leadd.inference.reuse import ReuseWatch
-from leadd.inference.slots import Lane, Turn
+from leadd.inference.lanes.slots import Lane, Turn
+from leadd.inference.servers.breakers import BadAnswers, Breaker
+from leadd.inference.servers.drift import Drift
+from leadd.inference.servers.reuse import ReuseWatch
 
 PACE_CALLS = 50
 PACE_LEAST = 5

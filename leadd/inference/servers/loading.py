@@ -7,8 +7,8 @@ import asyncio
 from leadd.api import Failure, Health, ModelFailure
 from leadd.inference.flights import copy_of
 from leadd.inference.retries import SERVER_WIDE
-from leadd.inference.servers import Server
-from leadd.inference.states import ModelState, full_name
+from leadd.inference.servers.server import Server
+from leadd.inference.servers.states import ModelState, full_name
 
 LOOK_S = 3.0
 """How long a look at what is loaded may take; /api/ps waits for locks that an unload holds."""

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from leadd.api import Chunk, Failure, Method, Model, ModelFailure, ModelRequest, Reply, Usage
-from leadd.inference.fields import FieldStream, NotJson
+from leadd.inference.answers.fields import FieldStream, NotJson
+from leadd.inference.answers.runaway import Runaway
+from leadd.inference.answers.success import to_text
 from leadd.inference.questions import Enough, Progress
-from leadd.inference.runaway import Runaway
-from leadd.inference.success import to_text
 
 EARLY = "early"
 """The `done_reason` of an answer that was ended because what had come was enough."""

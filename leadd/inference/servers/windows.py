@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from leadd.api import Failure, ModelFailure, ModelRequest
 from leadd.inference.budget import latin_chars
-from leadd.inference.states import ModelState
+from leadd.inference.servers.states import ModelState
 
 WINDOWS = (65_536, 32_768, 16_384, 8192, 4096, 2048)
 """Windows that a model steps down to where memory runs out, one after the other."""

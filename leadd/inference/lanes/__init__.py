@@ -1,0 +1,1 @@
+"""How many calls a model gets at a time, and who is served first."""
