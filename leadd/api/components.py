@@ -261,7 +261,8 @@ async def _never() -> None:
 
 
 async def _none() -> AsyncIterator[CacheEntry]:
-    for entry in ():
+    nothing: tuple[CacheEntry, ...] = ()
+    for entry in nothing:
         yield entry
 
 
