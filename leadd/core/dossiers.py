@@ -158,7 +158,8 @@ class Dossiers:
         )  # fmt: skip
         usual = HOT_PRIORITY if lead.bucket == Bucket.RED_HOT else USUAL_PRIORITY
         priority = max(work.priority, PERSON_PRIORITY if work.lead_id in self._asked else usual)
-        writing = _Writing(questions.dossier(profile.icp, row, shown.rendered, priority=priority))
+        question = questions.dossier(profile.icp, row, shown.rendered, priority=priority)
+        writing = _Writing(replace(question, again=work.attempts > 0 or work.lead_id in self._asked))
         self._writing[work.lead_id] = writing
         answer = await self._inference.ask(writing.question, progress=partial(self._tell, work.lead_id, writing, row))
         writing.is_answered = True

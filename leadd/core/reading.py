@@ -164,7 +164,7 @@ class Reader:
 
     async def _ask(self, course: _Course, stage: str, question: Question) -> Answer:
         try:
-            answer = await self._inference.ask(question)
+            answer = await self._inference.ask(replace(question, again=course.resumed))
         except ModelFailure as failure:
             if course.unwritten:
                 await self._write(course)

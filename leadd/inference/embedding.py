@@ -7,11 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from leadd.api import Clock, ModelFailure, Role, Usage
+from leadd.inference.answers.text_faults import TextFault
+from leadd.inference.cache.tiers import Tiers
 from leadd.inference.calls import Caller, Spare
 from leadd.inference.figures import Figures
 from leadd.inference.flights import copy_of
 from leadd.inference.lanes.slots import Sample, Turn
 from leadd.inference.questions import InferenceSettings
+from leadd.inference.requests import place_of
 from leadd.inference.retries import is_outage
 from leadd.inference.servers.seats import Seat, Seating
 
@@ -23,21 +26,21 @@ class Embedder:
     """Checked vectors of many texts."""
 
     def __init__(
-        self, settings: InferenceSettings, *, caller: Caller, seating: Seating, figures: Figures, clock: Clock
+        self, settings: InferenceSettings, *, caller: Caller, seating: Seating, figures: Figures, tiers: Tiers, clock: Clock
     ) -> None:
         self._settings = settings
         self._caller = caller
         self._seating = seating
         self._figures = figures
+        self._tiers = tiers
         self._clock = clock
 
     async def embed(self, seat: Seat, texts: Sequence[str]) -> Vectors:
         """Vectors from `seat`; where its server is at fault, from the next candidate. Raises ModelFailure, TextFault."""
-        self._figures.of(seat.method, seat.role).misses += 1
         failed: dict[Seat, ModelFailure] = {}
         while True:
             try:
-                return await self._by(seat, texts, partial(self._seating.has_spare, seat, failed))
+                return await self._kept_or_new(seat, texts, partial(self._seating.has_spare, seat, failed))
             except ModelFailure as failure:
                 failed[seat] = failure
                 following = self._seating.choose(Role.EMBED, failed) if is_outage(failure) else None
@@ -45,6 +48,35 @@ class Embedder:
                     raise
                 seat = following
                 self._figures.of(seat.method, seat.role).failovers += 1
+
+    async def _kept_or_new(self, seat: Seat, texts: Sequence[str], spare: Spare) -> Vectors:
+        """What the cache has of one model's vectors, and the rest asked of it in one go."""
+        import numpy as np  # noqa: PLC0415 - only vectors need it
+
+        from leadd.inference.cache import kept_vectors  # noqa: PLC0415
+
+        tally = self._figures.of(seat.method, seat.role)
+        place, digest = place_of(seat), seat.state.digest
+        keys = [kept_vectors.vector_key(place, seat.state.num_ctx, text) for text in texts] if digest else []
+        known = await kept_vectors.look_up(self._tiers, keys, digest)
+        if texts and len(known) == len(texts):
+            tally.hits += 1
+            return np.stack([known[number] for number in range(len(texts))])
+        tally.misses += 1
+        lacking = [number for number in range(len(texts)) if number not in known]
+        try:
+            fresh = await self._by(seat, [texts[number] for number in lacking], spare)
+        except TextFault as fault:
+            fault.place = lacking[fault.place]
+            raise
+        if keys and seat.state.digest == digest:
+            await kept_vectors.keep(self._tiers, [keys[number] for number in lacking], digest, fresh)
+        if not known:
+            return fresh
+        whole = dict(zip(lacking, fresh, strict=True)) | known
+        if len({vector.shape for vector in whole.values()}) > 1:
+            return await self._by(seat, texts, spare)  # the model is another one under the same digest: trust nothing kept
+        return np.stack([whole[number] for number in range(len(texts))])
 
     async def _by(self, seat: Seat, texts: Sequence[str], spare: Spare) -> Vectors:
         from leadd.inference.answers.vectors import embed_all  # noqa: PLC0415 - brings numpy, which only vectors need

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, Role
 from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, reuse_limit
-from leadd.inference.cache.tiers import Tiers
+from leadd.inference.cache.tiers import Lifetimes, Tiers
 from leadd.inference.calls import Caller
 from leadd.inference.embedding import Embedder
 from leadd.inference.figures import Figures
@@ -71,16 +71,17 @@ class Inference:
             models, roles, evidence, settings=self._settings, clock=clock, log=log, changed=self._watch.announce,
             hurry=lambda: self.on_hurry(),
         )  # fmt: skip
-        limit_s, ttl_s = self._settings.cache_timeout_s, self._settings.cache_ttl_s
-        used = caches if self._settings.cache_enabled else ()
-        self._tiers = Tiers(used, clock=clock, log=log, limit_s=limit_s, ttl_s=ttl_s)
+        s = self._settings
+        lives = Lifetimes(s.cache_ttl_s, s.cache_refusal_ttl_s, s.cache_vector_ttl_s, s.cache_role_ttl_s)
+        used = caches if s.cache_enabled else ()
+        self._tiers = Tiers(used, clock=clock, log=log, limit_s=s.cache_timeout_s, lives=lives)
         self._caller = Caller(self._settings, clock=clock, log=log, figures=self._figures, rng=rng or random.Random())
         self._embedder = Embedder(
-            self._settings, caller=self._caller, seating=self._seating, figures=self._figures, clock=clock
+            self._settings, caller=self._caller, seating=self._seating, figures=self._figures, tiers=self._tiers, clock=clock
         )
         self._tower = Tower(
             tiers=self._tiers, caller=self._caller, figures=self._figures, seating=self._seating, requests=self._requests,
-            clock=clock, log=log,
+            lease_s=s.cache_lease_s, clock=clock, log=log,
         )  # fmt: skip
 
     async def open(self) -> None:

@@ -51,7 +51,8 @@ class Question:
     the first label, read from the log-probabilities where the server gives them; else `schema` bounds the answer and there is
     no `probability`. Readers of evidence answer such a question as they answer any other, with an object of their own.
 
-    `enough` may end an answer early; `stop_rule` names its rule, as part of the cache key.
+    `enough` may end an answer early; `stop_rule` names its rule, as part of the cache key. `again` says that this asker was
+    told before that the text got no answer: it wants to try, and takes no refusal out of the cache.
     """
 
     role: Role
@@ -70,6 +71,7 @@ class Question:
     labels: tuple[str, ...] = ()
     enough: Enough | None = None
     stop_rule: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,10 @@ class InferenceSettings:
     without_model: WithoutModel = "wait"
     cache_enabled: bool = True
     cache_ttl_s: float | None = 2_592_000.0
+    cache_refusal_ttl_s: float = 600.0
+    cache_vector_ttl_s: float = 604_800.0
+    cache_role_ttl_s: Mapping[str, float] = field(default_factory=dict)
+    cache_lease_s: float = 15.0
     cache_timeout_s: float = 0.25
     warm_s: float = 240.0
     embed_batch: int = 32

@@ -43,8 +43,16 @@ class Requests:
 
     def key(self, seat: Seat, request: ModelRequest, question: Question) -> str:
         """What the answer is kept under (see leadd.inference.cache.keys)."""
-        place = Place(seat.method, seat.endpoint.model.name, seat.state.digest, seat.plan.quantization)
-        return self._keys.key(place, request, question)
+        return self._keys.key(place_of(seat), request, question)
+
+    def parts(self, seat: Seat, request: ModelRequest, question: Question) -> dict[str, str]:
+        """What the key is made of, by name."""
+        return self._keys.parts(place_of(seat), request, question)
+
+
+def place_of(seat: Seat) -> Place:
+    """Who is asked, as far as a key must know it."""
+    return Place(seat.method, seat.endpoint.model.name, seat.state.digest, seat.plan.quantization)
 
 
 def bound(question: Question) -> Mapping[str, Any] | None:

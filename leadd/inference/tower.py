@@ -8,13 +8,16 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from leadd.api import Clock, Failure, ModelFailure, ModelRequest, Usage
+from leadd.api import Clock, Failure, Method, ModelFailure, ModelRequest, Usage
 from leadd.inference.answers.success import parse, to_text
-from leadd.inference.cache.tiers import Kept, Tiers, encode, kept_provenance
+from leadd.inference.cache.claims import Claims
+from leadd.inference.cache.entries import REFUSALS, Kept, Refused, encode_answer, encode_refusal, kept_provenance
+from leadd.inference.cache.tiers import Tiers
 from leadd.inference.calls import Caller, Result
 from leadd.inference.failover import Course, instead_of
 from leadd.inference.figures import Figures
 from leadd.inference.flights import Flight, Landing, Outcome, copy_of
+from leadd.inference.lanes.phases import PERSON_PRIORITY
 from leadd.inference.questions import Answer, CacheClass, Progress, Provenance, Question
 from leadd.inference.requests import Requests
 from leadd.inference.servers.seats import Seat, Seating
@@ -32,6 +35,7 @@ class Tower:
         figures: Figures,
         seating: Seating,
         requests: Requests,
+        lease_s: float,
         clock: Clock,
         log: logging.Logger,
     ) -> None:
@@ -41,10 +45,12 @@ class Tower:
         self._figures = figures
         self._seating = seating
         self._requests = requests
+        self._lease_s = lease_s
         self._clock = clock
         self._log = log
         self._flights: dict[str, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.claims = Claims(tiers, clock=clock, own=self.own, lease_s=lease_s)
 
     @property
     def flying(self) -> int:
@@ -54,7 +60,7 @@ class Tower:
     async def recall(self, seat: Seat, question: Question, key: str, progress: Progress | None = None) -> Answer | None:
         """A kept answer out of any tier, or None."""
         kept = await self._tiers.get(key, seat.method, question.check)
-        return None if kept is None else self._hit(seat, kept, key, question, progress)
+        return self._hit(seat, kept, key, question, progress) if isinstance(kept, Kept) else None
 
     async def fetch(
         self, seat: Seat, request: ModelRequest, question: Question, key: str, progress: Progress | None = None
@@ -62,8 +68,11 @@ class Tower:
         """The answer out of the cache, out of a flight with the same question, or out of a new one. Raises ModelFailure."""
         if key not in self._flights:
             kept = await self._tiers.get_first(key, seat.method, question.check)
-            if kept is not None:
+            if isinstance(kept, Kept):
                 return self._hit(seat, kept, key, question, progress)
+            if kept is not None and not question.again:
+                self._figures.of(seat.method, question.role).hits += 1
+                raise kept.failure()
         flight = self._flights.get(key)
         is_leader = flight is None
         if flight is None:
@@ -127,34 +136,69 @@ class Tower:
         return self._copy(outcome.text, origin, cache, question)
 
     async def _fly(self, flight: Flight, seat: Seat, request: ModelRequest) -> None:
-        question = flight.question
         keys = [flight.key]
+        failed: ModelFailure | None = None
         try:
-            kept = await self._tiers.get_rest(flight.key, seat.method, question.check)
-            if kept is not None:
-                flight.land(self._landing(kept, flight.key, question))
+            known = await self._known(flight, seat)
+            if known is not None:
+                flight.land(known)
                 return
-            self._figures.of(seat.method, question.role).misses += 1
-            course = Course(flight, seat, request, seating=self._seating, requests=self._requests, figures=self._figures)
-            while True:
-                result = await course.ask(self._caller)
-                if result is not None:
-                    await self._touch_down(flight, course, result)
-                    return
-                known = await self._known_elsewhere(flight, course, keys)
-                if known is not None:
-                    flight.land(known)
-                    return
+            await self._ask(flight, seat, request, keys)
         except ModelFailure as failure:
+            failed = failure
             flight.land(failure)
         except asyncio.CancelledError:
             flight.land(stopping())
             raise
         except Exception as error:
-            self._log.exception("a question of %s failed by a bug of leadd", question.role)
+            self._log.exception("a question of %s failed by a bug of leadd", flight.question.role)
             flight.land(ModelFailure(Failure.CRASHED, f"a bug of leadd: {error!r}", model=seat.state.name))
         finally:
+            await self.claims.end(flight.key, failed)
             self._let_go(flight, keys)
+
+    async def _known(self, flight: Flight, seat: Seat) -> Outcome | None:
+        """What a lower tier has, or what another process finds out just now. None: nobody knows, and it is ours to ask."""
+        question, key = flight.question, flight.key
+        kept = await self._tiers.get(key, seat.method, question.check, first=1)
+        if kept is None or (isinstance(kept, Refused) and question.again):
+            patience_s = self._lease_s if question.priority >= PERSON_PRIORITY else None
+            found = await self.claims.turn(key, seat.method, question.check, patience_s=patience_s)
+            if isinstance(found, ModelFailure):
+                return found
+            kept = None if isinstance(found, Refused) and question.again else found
+        if isinstance(kept, Refused):
+            return kept.failure()
+        return None if kept is None else self._landing(kept, key, question)
+
+    async def _ask(self, flight: Flight, seat: Seat, request: ModelRequest, keys: list[str]) -> None:
+        """Ask the candidates in order until the flight has landed. Raises ModelFailure where none of them answers."""
+        question = flight.question
+        self._figures.of(seat.method, question.role).misses += 1
+        course = Course(flight, seat, request, seating=self._seating, requests=self._requests, figures=self._figures)
+        while True:
+            try:
+                result = await course.ask(self._caller)
+            except ModelFailure as failure:
+                if failure.kind in REFUSALS and not course.has_moved:
+                    await self._keep_refusal(flight, course, failure)
+                raise
+            if result is not None:
+                await self._touch_down(flight, course, result)
+                return
+            known = await self._known_elsewhere(flight, course, keys)
+            if known is not None:
+                flight.land(known)
+                return
+
+    async def _keep_refusal(self, flight: Flight, course: Course, failure: ModelFailure) -> None:
+        seat, key = course.seat, flight.key
+        if seat.method is not Method.MODEL:
+            return
+        parts = self._requests.parts(seat, course.request, flight.question)
+        value = encode_refusal(key, parts, failure, self._clock.now_ms())
+        await self._tiers.put_first(key, seat.method, value, "refusal")
+        await self._tiers.put_rest(key, seat.method, value, "refusal")
 
     async def _known_elsewhere(self, flight: Flight, course: Course, keys: list[str]) -> Outcome | None:
         """What the next candidate has said already, or is just being asked by another flight; None: this one asks it."""
@@ -168,7 +212,7 @@ class Tower:
         if key not in keys:
             keys.append(key)
         kept = await self._tiers.get(key, course.seat.method, flight.question.check)
-        if kept is None:
+        if not isinstance(kept, Kept):
             return None
         self._figures.of(course.seat.method, flight.question.role).misses -= 1  # it is counted as a hit
         return self._landing(kept, key, flight.question)
@@ -190,7 +234,9 @@ class Tower:
     async def _touch_down(self, flight: Flight, course: Course, result: Result) -> None:
         provenance = self._provenance(flight, course, result)
         key, method = provenance.key, provenance.method
-        value = encode(key, result.verified.text, provenance)
+        request = replace(course.request, num_ctx=result.request.num_ctx)
+        parts = self._requests.parts(course.seat, course.request if key == flight.key else request, flight.question)
+        value = encode_answer(key, parts, result.verified.text, provenance)
         await self._tiers.put_first(key, method, value)
         flight.land(Landing(Answer(result.verified.data, provenance), result.verified.text))
         await self._tiers.put_rest(key, method, value)

@@ -235,6 +235,11 @@ class Shelf(CacheBackend):
         self.fault: Exception | None = None
         self.stall: asyncio.Event | None = None
 
+    @property
+    def answers(self) -> list[str]:
+        """The keys under which an answer is kept, not a refusal."""
+        return [key for key, value in self.values.items() if json.loads(value)["class"] == "answer"]
+
     async def _touch(self, what: str) -> None:
         self.calls.append(what)
         if self.stall is not None:

@@ -87,8 +87,8 @@ async def test_a_leader_that_fails_hands_its_failure_to_all(rig):
     assert all(isinstance(e, ModelFailure) and e.kind is Failure.TOO_LONG and e.raw == "r" for e in results)
     assert len({id(e) for e in results}) == 7
     assert len(r.model.requests) == 1
-    assert not r.caches[0].values
-    assert (await r.inference.ask(question())).data == {"worth": "yes"}
+    assert not r.caches[0].answers
+    assert (await r.inference.ask(question(again=True))).data == {"worth": "yes"}
 
 
 @pytest.mark.parametrize("victims", [[0], [1, 3], [0, 1, 2, 3, 4]])
@@ -131,8 +131,8 @@ async def test_a_failure_is_never_kept(rig):
     with pytest.raises(ModelFailure) as caught:
         await r.inference.ask(question())
     assert caught.value.kind is Failure.NOT_JSON
-    assert not r.caches[0].values
-    assert (await r.inference.ask(question())).provenance.cache == "miss"
+    assert not r.caches[0].answers
+    assert (await r.inference.ask(question(again=True))).provenance.cache == "miss"
 
 
 async def test_the_check_may_clean_and_may_refuse(rig):
@@ -164,7 +164,7 @@ async def test_a_bug_in_a_check_is_a_named_failure_and_not_a_hang(rig):
     with pytest.raises(ModelFailure) as caught:
         await r.inference.ask(question(check=bug))
     assert caught.value.kind is Failure.CRASHED
-    assert not r.caches[0].values
+    assert not r.caches[0].answers
 
 
 async def test_a_bug_in_a_model_plugin_is_charged_to_the_text(rig):
@@ -279,7 +279,7 @@ async def test_a_reply_of_the_other_method_is_no_answer(rig):
     with pytest.raises(ModelFailure) as caught:
         await r.inference.ask(question())
     assert caught.value.kind is Failure.IMPLAUSIBLE
-    assert not r.caches[0].values
+    assert not r.caches[0].answers
 
 
 async def test_an_answer_of_moved_weights_is_kept_under_their_own_key(rig):

@@ -10,6 +10,7 @@ from inference_parts import Reader, Shelf, question, settle
 
 from leadd.api import Method
 from leadd.inference import InferenceSettings
+from leadd.inference.cache.keys import key_of_parts
 
 
 async def test_an_answer_is_written_to_all_tiers_and_read_from_the_first(rig):
@@ -87,7 +88,7 @@ GARBAGE = {
     "empty": b"",
     "another shape": b"[1]",
     "null": b"null",
-    "no data": b'{"v":1,"key":"KEY","from":{"method":"model"}}',
+    "no data": b'{"v":2,"class":"answer","key":"KEY","from":{"method":"model"}}',
 }
 
 
@@ -167,7 +168,8 @@ async def test_the_kept_value_says_what_it_is(rig):
     r = rig(evidence=Reader())
     answer = await r.inference.ask(question())
     kept = json.loads(r.caches[0].values[answer.provenance.key])
-    assert kept["v"] == 1
+    assert (kept["v"], kept["class"]) == (2, "answer")
+    assert key_of_parts(kept["parts"]) == answer.provenance.key
     assert kept["data"] == {"worth": "yes"}
     assert kept["from"]["method"] == Method.MODEL
     assert kept["from"]["digest"] == "digest-a"

@@ -227,7 +227,7 @@ async def feed(rig: Any, count: int, seed: int) -> Counter[str]:
         if wanted & {Failure.TIMEOUT_IDLE, Failure.TIMEOUT_TOTAL} and failure.kind is Failure.LOAD_STALLED:
             wanted = {Failure.LOAD_STALLED}  # the third in a row
         assert failure.kind in wanted, (make.__name__, bad, failure, listener is not None)
-        assert not r.caches[0].values
+        assert not r.caches[0].answers
         if listener is not None:
             assert listener.fields == {}
             told += listener.told > 0

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from inference_parts import ICP, SCHEMA, SIGNAL, question
 
 from leadd.api import Message, Method, ModelRequest, Role, Subject
-from leadd.inference.cache.keys import KeyMaker, Place
+from leadd.inference.cache.keys import PARTS as NAMES
+from leadd.inference.cache.keys import KeyMaker, Place, key_of_parts
 
 PLACE = Place(Method.MODEL, "ollama", "digest", "q4")
 EVIDENCE = replace(PLACE, method=Method.EVIDENCE)
@@ -54,7 +55,45 @@ PARTS = {
     "text hash": {"asked": question(text_hash="text-2")},
     "normaliser version": {"asked": question(normaliser_version=2)},
     "type of the normaliser version": {"asked": question(normaliser_version="1")},
+    "labels": {"asked": question(labels=("yes", "no"))},
+    "labels read by a schema": {"asked": question(labels=("yes", "no")), "sent": request(labels=("yes", "no"))},
+    "stop rule": {"asked": question(stop_rule="below:60")},
 }
+
+
+FLIPS = {
+    "method": "method", "server": "server", "digest": "digest", "quantization": "quantization", "role": "role",
+    "num_ctx": "window", "temperature": "options", "another option": "options", "the type of an option": "options",
+    "max_tokens": "max_tokens", "prompt hash": "prompt", "schema": "schema", "order of the schema": "schema",
+    "no schema": "schema", "constant message": "constant", "role of a message": "constant", "one message more": "constant",
+    "signal message": "message", "role of the signal message": "message", "icp hash": "icp", "text hash": "text",
+    "normaliser version": "normaliser", "type of the normaliser version": "normaliser", "labels": "labels",
+    "labels read by a schema": "labels", "stop rule": "stop_rule",
+}  # fmt: skip
+
+
+def parts(place=PLACE, asked=None, sent=None):
+    return KeyMaker().parts(place, sent or request(), asked or question())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_flip_of_one_part_shows_in_that_part_alone(part):
+    before, after = parts(), parts(**PARTS[part])
+    assert list(before) == list(NAMES)
+    expected = {FLIPS[part], "subject"} if part == "method" else {FLIPS[part]}
+    assert {name for name in NAMES if before[name] != after[name]} == expected
+    assert key_of_parts(after) == key(**PARTS[part]), "the key is the key of its parts"
+
+
+def test_every_part_is_flipped_by_some_test():
+    assert set(NAMES) - set(FLIPS.values()) == {"recipe", "subject"}, "the recipe is a constant, subjects are tested below"
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"digest": 1}, {"digest": None}, {"extra": "x"}])
+def test_what_are_no_parts_has_no_key(spoilt):
+    made = {**parts(), **spoilt} if spoilt else {}
+    with pytest.raises(ValueError, match="not the parts"):
+        key_of_parts(made)
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -39,7 +39,7 @@ async def test_never_again(rig, kind):
     assert caught.value.kind is kind
     assert caught.value.model == "small:1b"
     assert len(r.model.requests) == 1
-    assert not r.caches[0].values
+    assert not r.caches[0].answers
     assert r.inference.stats().roles[Role.TRIAGE].failures == {kind.value: 1}
 
 

@@ -161,4 +161,4 @@ async def test_an_early_answer_has_to_pass_the_check_as_well(rig):
     with pytest.raises(ModelFailure) as caught:
         await r.inference.ask(question(schema=None, enough=dict, stop_rule="rule", check=refuse))
     assert caught.value.kind is Failure.SCHEMA
-    assert not r.caches[0].values
+    assert not r.caches[0].answers

@@ -2,20 +2,21 @@
 
 | part | why it is there |
 |---|---|
-| key version | the recipe itself may change |
-| method | an answer read from evidence is never taken for a model's |
-| role, server kind | one prompt text may serve two roles; two kinds of server answer differently from the same weights |
-| digest, quantization | the weights; a tag moves, a digest does not |
-| num_ctx, options, max_tokens | what the server does with the prompt, and how it picks tokens |
-| prompt hash | all of the prompt file, also what the server never sees |
-| schema hash | the grammar that the answer was forced into |
-| labels, stop rule (where there are some) | how a word is read, and when an answer is ended early |
-| messages before the last | the constant part as it was really rendered (ICP, variables) |
-| ICP hash | also what the prompt does not show of it |
-| normaliser version, text hash | the text, and the rules by which it was cleaned |
-| last message | the signal as it was really sent, with company and place |
-| subject | for readers of evidence only: the fields of the signal that stand outside the text hash |
+| `recipe` | this table itself may change |
+| `method` | an answer read from evidence is never taken for a model's |
+| `role`, `server` | one prompt text may serve two roles; two kinds of server answer differently from the same weights |
+| `digest`, `quantization` | the weights; a tag moves, a digest does not |
+| `window`, `options`, `max_tokens` | what the server does with the prompt, and how it picks tokens |
+| `prompt` | all of the prompt file, also what the server never sees |
+| `schema` | the grammar that the answer was forced into |
+| `labels`, `stop_rule` | how a word is read, and when an answer is ended early |
+| `constant` | the messages before the last as they were really rendered (ICP, variables) |
+| `icp` | also what the prompt does not show of it |
+| `normaliser`, `text` | the rules by which the text was cleaned, and the text |
+| `message` | the signal as it was really sent, with company and place |
+| `subject` | for readers of evidence only: the fields of the signal that stand outside the text |
 
+The key is the hash of these parts, and they are kept beside each answer: so `leadd cache why` can say which part differs.
 Not there on purpose: the server's version, the prompt's label, priority, deadlines. They are kept in the provenance.
 """
 
@@ -30,7 +31,16 @@ from typing import Any
 from leadd.api import Message, Method, ModelRequest
 from leadd.inference.questions import Question
 
-KEY_VERSION = 1
+RECIPE = "2"
+PARTS = (
+    "recipe", "method", "role", "server", "digest", "quantization", "window", "options", "max_tokens", "prompt", "schema",
+    "labels", "stop_rule", "constant", "icp", "normaliser", "text", "message", "subject",
+)  # fmt: skip
+"""The names of all parts, in the order in which they are hashed."""
+OF_THE_TEXT = ("text", "message", "subject")
+"""Parts that differ from signal to signal; all others are the same for one prompt, ICP and model."""
+SHORT = 16
+"""Hex digits that stand for a part which is itself a hash, where it is only kept to be compared."""
 _KEPT = 256
 _NOTHING = Message("", "")
 
@@ -45,39 +55,64 @@ class Place:
     quantization: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """The parts that are the same for one prompt, ICP and model, and a hash over them."""
+
+    parts: Mapping[str, str]
+    digest: bytes
+
+
 class KeyMaker:
     """Makes keys. The constant part (all but the text) is hashed once for each ICP and prompt, then reused."""
 
     def __init__(self) -> None:
-        self._constant: dict[tuple[Any, ...], str] = {}
+        self._constant: dict[tuple[Any, ...], _Constant] = {}
         self._schemas: dict[int, tuple[Mapping[str, Any], str]] = {}
 
     def key(self, place: Place, request: ModelRequest, question: Question) -> str:
         """The key, as `<method>.<role>.<64 hex digits>`."""
-        last = request.messages[-1] if request.messages else _NOTHING
-        hasher = sha256(self._constant_of(place, request, question).encode())
-        for part in (question.text_hash, last.role, last.content, _subject(question) if _reads(place) else ""):
-            raw = part.encode("utf-8", "surrogatepass")
-            # Each part is framed by its length, so that no two lists of parts ever give the same bytes.
-            hasher.update(b"%d:" % len(raw))
-            hasher.update(raw)
+        hasher = sha256(self._constant_of(place, request, question).digest)
+        for value in _of_the_text(place, request, question):
+            _frame(hasher, value)
         return f"{place.method}.{question.role}.{hasher.hexdigest()}"
 
-    def _constant_of(self, place: Place, request: ModelRequest, question: Question) -> str:
+    def parts(self, place: Place, request: ModelRequest, question: Question) -> dict[str, str]:
+        """Every part of the key by its name. Long ones are shown by a hash; equal parts have equal values."""
+        constant = self._constant_of(place, request, question).parts
+        return {**constant, **dict(zip(OF_THE_TEXT, _of_the_text(place, request, question), strict=True))}
+
+    def _constant_of(self, place: Place, request: ModelRequest, question: Question) -> _Constant:
         options = tuple(sorted(request.options.items()))
-        parts: tuple[Any, ...] = (
-            KEY_VERSION, place.method, place.server, place.digest, place.quantization, question.role, request.num_ctx,
-            options, tuple(type(value) for _, value in options), request.max_tokens, question.prompt_hash,
+        kinds = tuple(type(value) for _, value in options)
+        seen: tuple[Any, ...] = (
+            place, question.role, request.num_ctx, options, kinds, request.max_tokens, question.prompt_hash,
             self.schema_hash(request.schema), request.messages[:-1], question.icp_hash, question.normaliser_version,
-            type(question.normaliser_version),
+            type(question.normaliser_version), question.labels, bool(request.labels), question.stop_rule,
         )  # fmt: skip
-        if question.labels or question.stop_rule:  # not for others: what is kept of them stays valid
-            parts = (*parts, question.labels, bool(request.labels), question.stop_rule)
-        known = self._constant.get(parts)
+        known = self._constant.get(seen)
         if known is None:
-            known = self._constant[parts] = _constant_hash(parts)
-            if len(self._constant) > _KEPT:
-                self._constant = {parts: known}
+            parts = {
+                "recipe": RECIPE,
+                "method": str(place.method),
+                "role": str(question.role),
+                "server": place.server,
+                "digest": place.digest,
+                "quantization": place.quantization,
+                "window": str(request.num_ctx),
+                "options": json.dumps(dict(options), sort_keys=True),
+                "max_tokens": str(request.max_tokens),
+                "prompt": question.prompt_hash,
+                "schema": self.schema_hash(request.schema),
+                "labels": _labels(request, question),
+                "stop_rule": question.stop_rule,
+                "constant": _hash_of([[message.role, message.content] for message in request.messages[:-1]]),
+                "icp": question.icp_hash,
+                "normaliser": json.dumps(question.normaliser_version),
+            }
+            if len(self._constant) >= _KEPT:
+                self._constant.clear()
+            known = self._constant[seen] = _Constant(parts, _digest_of(parts))
         return known
 
     def schema_hash(self, schema: Mapping[str, Any] | None) -> str:
@@ -95,23 +130,55 @@ class KeyMaker:
         return digest
 
 
-def _constant_hash(parts: tuple[Any, ...]) -> str:
-    plain = json.dumps([_plain(part) for part in parts], ensure_ascii=True)
-    return sha256(plain.encode()).hexdigest()
+def key_of_parts(parts: Mapping[str, str]) -> str:
+    """The key that these parts make; entries from elsewhere are taken only where it is the key that they claim.
+
+    Raises ValueError where a part is missing or is no text.
+    """
+    wrong = [name for name in PARTS if not isinstance(parts.get(name), str)]
+    if wrong or len(parts) != len(PARTS):
+        raise ValueError(f"not the parts of a key: {', '.join(wrong) or 'too many'}")
+    hasher = sha256(_digest_of({name: parts[name] for name in PARTS if name not in OF_THE_TEXT}))
+    for name in OF_THE_TEXT:
+        _frame(hasher, parts[name])
+    return f"{parts['method']}.{parts['role']}.{hasher.hexdigest()}"
 
 
-def _plain(part: Any) -> Any:
-    if isinstance(part, Message):
-        return [part.role, part.content]
-    if isinstance(part, tuple):
-        return [_plain(item) for item in part]
-    if isinstance(part, type):
-        return part.__name__
-    return part
+def shortened(value: str) -> str:
+    """A part as it is shown to people: hashes by their first digits."""
+    is_hash = len(value) == 64 and not set(value) - set("0123456789abcdef")
+    return value[:SHORT] if is_hash else value
 
 
-def _reads(place: Place) -> bool:
-    return place.method is Method.EVIDENCE
+def _digest_of(parts: Mapping[str, str]) -> bytes:
+    hasher = sha256()
+    for name, value in parts.items():
+        _frame(hasher, name)
+        _frame(hasher, value)
+    return hasher.digest()
+
+
+def _frame(hasher: Any, value: str) -> None:
+    """Each part is framed by its length, so that no two lists of parts ever give the same bytes."""
+    raw = value.encode("utf-8", "surrogatepass")
+    hasher.update(b"%d:" % len(raw))
+    hasher.update(raw)
+
+
+def _of_the_text(place: Place, request: ModelRequest, question: Question) -> tuple[str, str, str]:
+    last = request.messages[-1] if request.messages else _NOTHING
+    message = sha256(f"{len(last.role)}:{last.role}{last.content}".encode("utf-8", "surrogatepass")).hexdigest()
+    return question.text_hash, message, _subject(question) if place.method is Method.EVIDENCE else ""
+
+
+def _labels(request: ModelRequest, question: Question) -> str:
+    if not question.labels:
+        return ""
+    return json.dumps([*question.labels, "by probability" if request.labels else "by schema"])
+
+
+def _hash_of(value: Any) -> str:
+    return sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _subject(question: Question) -> str:
@@ -122,4 +189,4 @@ def _subject(question: Question) -> str:
         signal.content_hash, signal.company, signal.company_website, signal.location, signal.author, signal.source_type,
         sorted(signal.extra.items()),
     ]  # fmt: skip
-    return json.dumps(shown)
+    return _hash_of(shown)

@@ -1,44 +1,67 @@
 """The front of the cache tiers: read through, write through, and never worse off for a tier that is slow or broken.
 
-What is kept is JSON: `{"v": 1, "key": …, "data": {…}, "from": {…}}`. A value of another version, of another key or method,
-or whose data no longer passes the question's own check is deleted, counted and treated as a miss.
+What a value looks like and when it is believed stands in `leadd.inference.cache.entries`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from leadd.api import CacheBackend, Clock, Method, Usage
-from leadd.inference.answers.success import parse
-from leadd.inference.questions import Check, Provenance
+from leadd.api import CacheBackend, CacheEntry, Clock, Method
+from leadd.inference.cache.entries import EntryClass, Kept, Refused, decode
+from leadd.inference.questions import Check
 
-FORMAT_VERSION = 1
 FAULTS_BEFORE_REST = 3
 REST_S = 30.0
 
 T = TypeVar("T")
-_FROM = tuple(f.name for f in fields(Provenance) if f.name not in {"usage", "cache", "key", "wait_ms"})
-_LATER = {"instead_of": ""}
-"""Fields that values of earlier versions do not have, and what they mean there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer out of the cache. `raw` is the value as kept; `tier` the index of the tier that had it."""
+class Lifetimes:
+    """How long things are kept, in seconds; None without end. `by_role` overrules `answer_s` for the roles that it names."""
 
-    data: dict[str, Any]
-    origin: Mapping[str, Any]
-    raw: bytes
-    tier: int
+    answer_s: float | None = 2_592_000.0
+    refusal_s: float = 600.0
+    vector_s: float | None = 604_800.0
+    by_role: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, role: str, kind: EntryClass = "answer") -> float | None:
+        """For one class and role. Zero keeps nothing."""
+        return self.refusal_s if kind == "refusal" else self.by_role.get(role, self.answer_s)
 
 
-class _Tier:
+@dataclass(slots=True)
+class RoleTally:
+    """What one tier did for one role. `age_s` is the sum of the hits' ages; tokens and time are what the hits would have cost
+    again."""
+
+    hits: int = 0
+    refusals: int = 0
+    misses: int = 0
+    bytes: int = 0
+    age_s: float = 0.0
+    prompt_tokens: float = 0.0
+    output_tokens: float = 0.0
+    total_ms: float = 0.0
+
+    def row(self) -> dict[str, float]:
+        """As plain figures, with the mean age instead of the sum."""
+        served = self.hits + self.refusals
+        return {
+            "hits": self.hits, "refusals": self.refusals, "misses": self.misses, "bytes": self.bytes,
+            "mean_age_s": round(self.age_s / served, 1) if served else 0.0, "saved_prompt_tokens": round(self.prompt_tokens),
+            "saved_output_tokens": round(self.output_tokens), "saved_ms": round(self.total_ms),
+        }  # fmt: skip
+
+
+class Tier:
     """One cache and its recent faults: after three in a row it rests, so that not every question pays the time limit."""
 
     def __init__(self, backend: CacheBackend, clock: Clock, log: logging.Logger, limit_s: float) -> None:
@@ -46,6 +69,7 @@ class _Tier:
         self.faults = 0
         self.in_a_row = 0
         self.rests_until_s = float("-inf")
+        self.roles: dict[str, RoleTally] = {}
         self._clock = clock
         self._log = log
         self._limit_s = limit_s
@@ -71,6 +95,7 @@ class _Tier:
 
     @property
     def rests(self) -> bool:
+        """Whether it is left alone for now."""
         if self.in_a_row < FAULTS_BEFORE_REST:
             return False
         if self._clock.monotonic_s() < self.rests_until_s:
@@ -78,16 +103,29 @@ class _Tier:
         self.in_a_row = FAULTS_BEFORE_REST - 1  # one try; a fault sends it back to rest
         return False
 
+    def tally(self, role: str) -> RoleTally:
+        """The running figures of one role."""
+        found = self.roles.get(role)
+        if found is None:
+            found = self.roles[role] = RoleTally()
+        return found
+
+
+class Reads(Protocol):
+    """How a value is read: what it says, or None where it is not to be believed."""
+
+    def __call__(self, raw: bytes, tier: int) -> Kept | Refused | None: ...
+
 
 class Tiers:
     """The cache as Inference sees it. Answers from evidence live in the first tier only: they cost less than a disk write."""
 
     def __init__(
-        self, backends: Sequence[CacheBackend], *, clock: Clock, log: logging.Logger, limit_s: float, ttl_s: float | None
+        self, backends: Sequence[CacheBackend], *, clock: Clock, log: logging.Logger, limit_s: float, lives: Lifetimes
     ) -> None:
-        self._tiers = [_Tier(backend, clock, log, limit_s) for backend in backends]
+        self.lives = lives
+        self._tiers = [Tier(backend, clock, log, limit_s) for backend in backends]
         self._clock = clock
-        self._ttl_s = ttl_s
         self.dropped = 0
 
     @property
@@ -95,42 +133,94 @@ class Tiers:
         """How often a tier raised or was too slow."""
         return sum(tier.faults for tier in self._tiers)
 
-    async def get(self, key: str, method: Method, check: Check) -> Kept | None:
-        """The kept answer, or None. A hit in a lower tier is written to those above it, for the rest of its time."""
-        return await self._get(self._reach(method), key, method, check)
+    @property
+    def common(self) -> Tier | None:
+        """The first tier that other processes share; None where there is none, or where it rests."""
+        return next((tier for tier in self._tiers if tier.backend.shared and not tier.rests), None)
 
-    async def get_rest(self, key: str, method: Method, check: Check) -> Kept | None:
-        """The same where `get_first` has just found nothing: the first tier is not asked again."""
-        return await self._get(self._reach(method), key, method, check, first=1)
+    async def get(self, key: str, method: Method, check: Check, *, first: int = 0) -> Kept | Refused | None:
+        """What is kept, or None. A hit in a lower tier is written to those above it, for the rest of its time.
 
-    async def get_first(self, key: str, method: Method, check: Check) -> Kept | None:
-        """The kept answer where the first tier has it."""
+        With `first` 1 the first tier, which was asked just before, is not asked again.
+        """
+        return await self._get(self._reach(method), key, method, check, first=first)
+
+    async def get_first(self, key: str, method: Method, check: Check) -> Kept | Refused | None:
+        """What the first tier has."""
         return await self._get(self._tiers[:1], key, method, check)
 
-    async def _get(self, tiers: Sequence[_Tier], key: str, method: Method, check: Check, *, first: int = 0) -> Kept | None:
+    async def get_common(self, key: str, method: Method, check: Check) -> Kept | Refused | None:
+        """What the tier has that other processes share; it is not counted as a look-up."""
+        tier = self.common
+        raw = await tier.run("get", partial(tier.backend.get, key)) if tier is not None else None
+        return None if tier is None or raw is None else self._read(raw, key, method, check, self._tiers.index(tier))
+
+    async def _get(
+        self, tiers: Sequence[Tier], key: str, method: Method, check: Check, *, first: int = 0
+    ) -> Kept | Refused | None:
+        role = role_of(key)
         for number, tier in enumerate(tiers[first:], first):
             if tier.rests:
                 continue
             raw = await tier.run("get", partial(tier.backend.get, key))
             if raw is None:
+                tier.tally(role).misses += 1
                 continue
             kept = self._read(raw, key, method, check, number)
             if kept is None:
                 self.dropped += 1
+                tier.tally(role).misses += 1
                 await tier.run("delete", partial(tier.backend.delete, key))
                 continue
+            self._count(tier.tally(role), kept)
             if number:
-                await self._put(self._tiers[:number], key, raw, self._left_s(kept.origin))
+                await self._put(self._tiers[:number], key, raw, self._left_s(role, kept))
             return kept
         return None
 
-    async def put_first(self, key: str, method: Method, value: bytes) -> None:
-        """Keep an answer in the first tier, so that whoever asks next finds it."""
-        await self._put(self._reach(method)[:1], key, value, self._ttl_s)
+    async def put_first(self, key: str, method: Method, value: bytes, kind: EntryClass = "answer") -> None:
+        """Keep a value in the first tier, so that whoever asks next finds it."""
+        await self._put(self._reach(method)[:1], key, value, self.lives.of(role_of(key), kind))
 
-    async def put_rest(self, key: str, method: Method, value: bytes) -> None:
-        """Keep an answer in the tiers below the first."""
-        await self._put(self._reach(method)[1:], key, value, self._ttl_s)
+    async def put_rest(self, key: str, method: Method, value: bytes, kind: EntryClass = "answer") -> None:
+        """Keep a value in the tiers below the first."""
+        await self._put(self._reach(method)[1:], key, value, self.lives.of(role_of(key), kind))
+
+    async def get_raw(self, key: str) -> bytes | None:
+        """A value that is no answer (a vector), out of the first tier that has it; those above get it too."""
+        role = role_of(key)
+        for number, tier in enumerate(self._tiers):
+            raw = None if tier.rests else await tier.run("get", partial(tier.backend.get, key))
+            if raw is None:
+                tier.tally(role).misses += 1
+                continue
+            tier.tally(role).hits += 1
+            tier.tally(role).bytes += len(raw)
+            await self._put(self._tiers[:number], key, raw, self.lives.vector_s)
+            return raw
+        return None
+
+    async def put_raw(self, key: str, value: bytes) -> None:
+        """Keep a value that is no answer in all tiers."""
+        await self._put(self._tiers, key, value, self.lives.vector_s)
+
+    async def put_entry(self, entry: CacheEntry) -> None:
+        """Keep a value from elsewhere for the time that it has left."""
+        await self._put(self._tiers, entry.key, entry.value, entry.left_s)
+
+    async def scan(self, prefix: str = "") -> AsyncIterator[tuple[str, CacheEntry]]:
+        """Every kept value once, with the name of the tier that has it; a tier that fails on the way is passed over."""
+        seen: set[str] = set()
+        for tier in self._tiers:
+            entries = tier.backend.scan(prefix)
+            try:
+                async with aclosing(entries) as found:  # type: ignore[type-var]
+                    async for entry in found:
+                        if entry.key not in seen:
+                            seen.add(entry.key)
+                            yield tier.backend.name, entry
+            except Exception:
+                tier.faults += 1
 
     async def clear(self) -> int:
         """Forget all; the number of entries dropped, over all tiers."""
@@ -143,48 +233,46 @@ class Tiers:
         for tier in self._tiers:
             figures = await tier.run("stats", tier.backend.stats)
             row: dict[str, Any] = {"name": tier.backend.name, "faults": tier.faults, "rests": tier.rests}
-            rows.append(row | (asdict(figures) if figures is not None else {}))
+            roles = {role: tally.row() for role, tally in sorted(tier.roles.items())}
+            rows.append(row | (asdict(figures) if figures is not None else {}) | {"roles": roles})
         return rows
 
-    def _reach(self, method: Method) -> list[_Tier]:
+    def _reach(self, method: Method) -> list[Tier]:
         return self._tiers if method is Method.MODEL else self._tiers[:1]
 
-    async def _put(self, tiers: Sequence[_Tier], key: str, value: bytes, ttl_s: float | None) -> None:
+    async def _put(self, tiers: Sequence[Tier], key: str, value: bytes, ttl_s: float | None) -> None:
         if ttl_s is not None and ttl_s <= 0:
             return
         for tier in tiers:
             if not tier.rests:
                 await tier.run("put", partial(tier.backend.put, key, value, ttl_s=ttl_s))
 
-    def _left_s(self, origin: Mapping[str, Any]) -> float | None:
-        if self._ttl_s is None:
+    def _read(self, raw: bytes, key: str, method: Method, check: Check, tier: int) -> Kept | Refused | None:
+        kept = decode(raw, key, method, check, tier)
+        if kept is None or ((left_s := self._left_s(role_of(key), kept)) is not None and left_s <= 0):
             return None
-        return self._ttl_s - max(0, self._clock.now_ms() - int(origin["answered_at_ms"])) / 1000
+        return kept
 
-    def _read(self, raw: bytes, key: str, method: Method, check: Check, tier: int) -> Kept | None:
-        try:
-            value = parse(bytes(raw).decode())
-            if not (value["v"] == FORMAT_VERSION and value["key"] == key and value["from"]["method"] == method):
-                return None
-            origin = {name: {**_LATER, **value["from"]}[name] for name in _FROM}
-            if self._ttl_s is not None and (self._left_s(origin) or 0.0) <= 0:
-                return None
-            data = value["data"]
-            return Kept(dict(check(data)), origin, raw, tier) if isinstance(data, dict) else None
-        except Exception:  # whatever a stranger's value does to the check, it is no answer; the model is asked instead
-            return None
+    def _left_s(self, role: str, kept: Kept | Refused) -> float | None:
+        lives_s = self.lives.of(role, "answer" if isinstance(kept, Kept) else "refusal")
+        return None if lives_s is None else lives_s - self._age_s(kept)
+
+    def _age_s(self, kept: Kept | Refused) -> float:
+        made_ms = int(kept.origin["answered_at_ms"]) if isinstance(kept, Kept) else kept.at_ms
+        return max(0, self._clock.now_ms() - made_ms) / 1000
+
+    def _count(self, tally: RoleTally, kept: Kept | Refused) -> None:
+        tally.bytes += len(kept.raw)
+        tally.age_s += self._age_s(kept)
+        if isinstance(kept, Refused):
+            tally.refusals += 1
+            return
+        tally.hits += 1
+        tally.prompt_tokens += kept.cost["prompt_tokens"]
+        tally.output_tokens += kept.cost["output_tokens"]
+        tally.total_ms += kept.cost["total_ms"]
 
 
-def encode(key: str, data_text: str, provenance: Provenance) -> bytes:
-    """The value to keep for an answer whose data is `data_text` (JSON)."""
-    origin = {name: getattr(provenance, name) for name in _FROM}
-    head = json.dumps({"v": FORMAT_VERSION, "key": key, "from": origin}, ensure_ascii=False, separators=(",", ":"))
-    return f'{head[:-1]},"data":{data_text}}}'.encode()
-
-
-def kept_provenance(kept: Kept, key: str, label: str) -> Provenance:
-    """The provenance of a hit: as it was when the answer was made, under the label of who asks now, at no cost."""
-    origin = dict(kept.origin)
-    origin["method"] = Method(origin["method"])
-    origin["prompt_label"] = label
-    return Provenance(key=key, cache="hit", usage=Usage(), **origin)
+def role_of(key: str) -> str:
+    """The role in a key (`<method>.<role>.<hash>`)."""
+    return key.split(".", 2)[1] if key.count(".") > 1 else ""
