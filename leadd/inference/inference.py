@@ -170,6 +170,11 @@ class Inference:
         await self._watch.changed(self._seating)
 
     @property
+    def owner(self) -> str:
+        """What this Inference is called in the claims of a cache that others share."""
+        return self._tower.claims.owner
+
+    @property
     def revision(self) -> str:
         """Another text whenever other weights, or evidence instead of a model, would answer. Short outages do not change it."""
         return self._seating.revision()
