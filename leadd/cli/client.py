@@ -90,9 +90,15 @@ class Client:
 
     def stream(self, path: str, body: Any) -> Iterator[dict[str, Any]]:
         """The lines of a POST's NDJSON answer as they come, however long that takes. Raises as `ask` does."""
-        headers = {"Content-Type": "application/json"}
+        return self._lines("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def lines(self, path: str) -> Iterator[dict[str, Any]]:
+        """The lines of a GET's NDJSON answer as they come, however long that takes. Raises as `ask` does."""
+        return self._lines("GET", path, None, {})
+
+    def _lines(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Iterator[dict[str, Any]]:
         with self._connected(headers, None) as connection:
-            connection.request("POST", quote(path), body=json.dumps(body).encode(), headers=headers)
+            connection.request(method, quote(path), body=body, headers=headers)
             answer = connection.getresponse()
             if answer.status >= 400:
                 _read(answer)

@@ -42,4 +42,8 @@ def _show(found: dict[str, Any]) -> None:
     say(f"signals: {waiting} waiting, " + ", ".join(f"{outcomes.get(k, 0)} {k.replace('_', ' ')}" for k in OUTCOMES))
     leads = found.get("leads", {})
     say("leads: " + ", ".join(f"{leads.get(k, 0)} {k.replace('_', ' ')}" for k in BUCKETS))
+    cache = found.get("cache") or {}
+    if cache.get("answers"):
+        saved, answers, share = cache["calls_saved"], cache["answers"], cache["share_percent"]
+        say(f"cache: {saved} of {answers} answers of models in 24 h cost no call ({share:.0f}%)")
     say(f"ICPs: {', '.join(found.get('icps', [])) or 'none'}")

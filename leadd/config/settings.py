@@ -106,6 +106,15 @@ class CacheSettings(Section):
     max_entries: int = Field(default=1000, ge=1, le=10_000_000, description="answers that the tier in memory keeps")
     redis_url: str = Field(default="redis://localhost:6379/0", description="server of the tier redis, where one is used")
     embedding_ttl_s: float = Field(default=604_800, gt=0, description="seconds after which a vector is forgotten")
+    refusal_ttl_s: float = Field(
+        default=600, ge=0, le=86_400, description="seconds in which a text that got no answer is not asked about again"
+    )
+    role_ttl_s: dict[Literal["triage", "classify", "dossier"], float] = Field(
+        default_factory=dict, description="seconds after which answers of one role are forgotten, instead of ttl_s"
+    )
+    lease_s: float = Field(
+        default=15, ge=1, le=600, description="seconds that others wait for a process which died while it asked for all of them"
+    )
 
 
 def _role(model: str, num_ctx: int, max_tokens: int, *, temperature: float = 0.0, enabled: bool = True) -> RoleModel:

@@ -11,6 +11,7 @@ from leadd.control.house import House
 from leadd.control.metrics import Metrics
 from leadd.control.openapi import document
 from leadd.control.router import Route
+from leadd.control.routes.cache import CacheRoutes
 from leadd.control.routes.classify import ClassifyRoutes
 from leadd.control.routes.events import EventRoutes
 from leadd.control.routes.flow import FlowRoutes
@@ -29,6 +30,7 @@ class Table:
         system = SystemRoutes(house, metrics, lambda: self.openapi, lambda: show(house.loaded))
         areas = (
             ClassifyRoutes(house),
+            CacheRoutes(house),
             IcpRoutes(house),
             LeadRoutes(house),
             SignalRoutes(house),

@@ -16,6 +16,7 @@ from leadd.core.delivery import Delivery
 from leadd.core.dossiers import Dossiers
 from leadd.core.events import EventBus
 from leadd.core.intake import Accepted, Intake
+from leadd.core.kept import KeptAnswers
 from leadd.core.pipeline import Pipeline
 from leadd.core.profiles import Profiles
 from leadd.core.reading import Reader
@@ -109,6 +110,7 @@ class Core:
             store, inference, prompts, clock,
             worth_from=settings.inference.worth_from, details_from=settings.inference.details_from,
         )  # fmt: skip
+        self.kept = KeptAnswers(store, reader, self.profiles, inference)
         twins = Twins(store, inference, prompts)
         self.pipeline = Pipeline(
             store, inference, reader, twins, self.profiles, self.events, clock, log, settings,

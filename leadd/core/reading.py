@@ -106,10 +106,7 @@ class Reader:
             # Paid for: into the journal before the next question, so that no crash can ask the same again.
             await self._write(course)
         shown = self._show("classification", Role.CLASSIFY, course, questions.CLASSIFY_CHARS)
-        question = questions.classify(
-            profile.icp, signal, shown.rendered, priority=priority or 100 + round(100 * found.promise),
-            details_from=self._details_from, excerpt=shown.excerpt,
-        )  # fmt: skip
+        question = self._classify_question(course, shown, found.promise)
         earlier = await self._from_journal(course, "classify", question)
         if earlier is not None and earlier.answer is not None:
             data, method = earlier.answer, earlier.method
@@ -119,6 +116,14 @@ class Reader:
             data, method = answer.data, str(answer.provenance.method)
         classification = Classification.model_validate(data)
         return Reading(True, classification, method, (), tuple(course.unwritten), course.cached, course.paid)
+
+    def questions(self, signal: Signal, profile: Profile) -> dict[str, Question]:
+        """What would be asked about a signal now, by stage, as its turn comes (not as for a person who waits)."""
+        keep = Keep(0.0, 0.0, ())
+        course = _Course(signal, profile, triage.Known(keep, None), 0, False)
+        first = self._show("triage", Role.TRIAGE, course, questions.TRIAGE_CHARS)
+        second = self._show("classification", Role.CLASSIFY, course, questions.CLASSIFY_CHARS)
+        return {"triage": self._triage_question(course, first), "classify": self._classify_question(course, second, 0.0)}
 
     async def keep(self, reading: Reading) -> Reading:
         """Journal now what a reading still holds; for a reading that something else comes after."""
@@ -155,6 +160,12 @@ class Reader:
     def _triage_question(self, course: _Course, shown: Shown) -> Question:
         priority = course.priority or round(course.known.keep.score)
         return triage.question(course.profile.icp, course.signal, shown.rendered, priority=priority)
+
+    def _classify_question(self, course: _Course, shown: Shown, promise: float) -> Question:
+        return questions.classify(
+            course.profile.icp, course.signal, shown.rendered, priority=course.priority or 100 + round(100 * promise),
+            details_from=self._details_from, excerpt=shown.excerpt,
+        )  # fmt: skip
 
     def _show(self, name: str, role: Role, course: _Course, most_chars: int) -> Shown:
         return questions.show(

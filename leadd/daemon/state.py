@@ -44,6 +44,7 @@ async def report(daemon: Daemon) -> dict[str, Any]:
         "outcomes": dict(counts.by_outcome),
         "sources": dict(counts.by_source),
         "leads": await daemon.store.leads.bucket_counts(),
+        "cache": await daemon.core.kept.saved(daemon.clock.now_ms()),
         "models": {role.value: _role(daemon, role) for role in Role},
         "paths": daemon.paths.as_dict(),
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, Role
 from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, reuse_limit
+from leadd.inference.cache import exchange
+from leadd.inference.cache.likeness import CacheWhy, look
 from leadd.inference.cache.tiers import Lifetimes, Tiers
 from leadd.inference.calls import Caller
 from leadd.inference.embedding import Embedder
@@ -246,12 +248,34 @@ class Inference:
             preload_failures=sum(endpoint.preload_failures for endpoint in endpoints),
             cache_dropped=self._tiers.dropped,
             cache_faults=self._tiers.faults,
+            cache_waited=self._tower.claims.waited,
+            cache_taken_over=self._tower.claims.taken_over,
             probes=sum(endpoint.probes for endpoint in endpoints),
         )
 
     async def clear_cache(self) -> int:
         """Forget all kept answers; the number of entries dropped, over all tiers."""
         return await self._tiers.clear()
+
+    async def cache_why(self, question: Question) -> CacheWhy:
+        """What the cache has for a question as it would be asked now; where it has nothing, what is most like it."""
+        try:
+            seat = await self._known_seat(question.role)
+        except ModelFailure as failure:
+            return CacheWhy(question.role.value, "", {}, problem=failure.message)
+        request = self._requests.make(seat, question)
+        key = self._requests.key(seat, request, question)
+        return await look(self._tiers, key, self._requests.parts(seat, request, question))
+
+    async def cache_export(self) -> AsyncIterator[dict[str, Any]]:
+        """Every kept answer, refusal and vector, one plain object each (see leadd.inference.cache.exchange)."""
+        async for _, entry in self._tiers.scan():
+            if not entry.key.startswith(exchange.NOTE):
+                yield exchange.pack(entry)
+
+    async def cache_import(self, row: Mapping[str, Any]) -> None:
+        """Keep an entry of an export. Raises ValueError with the reason where it is none."""
+        await self._tiers.put_entry(exchange.unpack(row, self._tiers.lives))
 
     async def cache_stats(self) -> list[dict[str, Any]]:
         """Figures of each cache tier: name, faults, rests, and what the tier itself tells (entries, hits, misses …)."""

@@ -204,7 +204,11 @@ class RoleStats:
 
 @dataclass(frozen=True, slots=True)
 class InferenceStats:
-    """All figures since the start. `roles` counts language models only; `evidence` stands apart and never adds to it."""
+    """All figures since the start. `roles` counts language models only; `evidence` stands apart and never adds to it.
+
+    `cache_waited` counts askers that waited for another process's answer, `cache_taken_over` those that took the work over
+    from a process that did not come to its end.
+    """
 
     roles: Mapping[Role, RoleStats]
     evidence: Mapping[Role, RoleStats]
@@ -215,4 +219,6 @@ class InferenceStats:
     preload_failures: int = 0
     cache_dropped: int = 0
     cache_faults: int = 0
+    cache_waited: int = 0
+    cache_taken_over: int = 0
     probes: int = 0

@@ -55,6 +55,15 @@ class JudgementRepo:
         rows = await self._db.fetch(f"{_SELECT} WHERE signal_id = ? ORDER BY id", (signal_id,))
         return [judgement_of(row) for row in rows]
 
+    async def answers_by_cache(self, since_ms: int) -> dict[str, int]:
+        """How many answers of language models came from where (miss, hit, shared, twin …) at or after `since_ms`."""
+        rows = await self._db.fetch(
+            "SELECT cache, count(*) AS n FROM judgement WHERE created_at_ms >= ? AND method = 'model' AND failure = '' "
+            "AND cache <> '' GROUP BY cache ORDER BY cache",
+            (since_ms,),
+        )
+        return {row["cache"]: row["n"] for row in rows}
+
     async def figures(self, since_ms: int = 0) -> dict[str, StageFigures]:
         """Counts, tokens and milliseconds by stage for judgements made at or after `since_ms`."""
         rows = await self._db.fetch(

@@ -107,7 +107,12 @@ def test_rejudge_when_a_model_comes(make_cli: Make) -> None:
         assert home.run("rejudge").out == "0 signals are judged again\n"
         stats = home.run("cache", "stats")
         assert "questions came from the cache" in stats.out
-        assert {row[0] for row in (line.split("\t") for line in stats.out.splitlines()[2:])} == {"memory", "sqlite"}
+        rows = [line.split("\t") for line in stats.out.splitlines() if "\t" in line]
+        assert {row[0] for row in rows} == {"tier", "memory", "sqlite"}
+        assert [row[:2] for row in rows if row[0] == "sqlite" and len(row) == 8] == [
+            ["sqlite", "classify"],
+            ["sqlite", "triage"],
+        ]
         assert home.run("cache", "clear").code == 0
 
 

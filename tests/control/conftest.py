@@ -160,6 +160,16 @@ class RuleCore:
         self.seen.clear()
         return 5
 
+    @property
+    def kept(self) -> RuleCore:
+        return self
+
+    async def why(self, signal_id: int) -> list[dict[str, Any]] | None:
+        return None
+
+    async def saved(self, now_ms: int) -> dict[str, Any]:
+        return {"hours": 24, "answers": 0, "calls_saved": 0, "share_percent": None, "by_class": {}}
+
     async def rejudge(self, method: str = "evidence") -> int:
         self.called.append(("rejudge", method))
         return 4
@@ -264,6 +274,12 @@ class FixedInference:
 
     def health(self) -> list[dict[str, Any]]:
         return [{"name": "ollama", "reachable": True, "reason": "", "latency_ms": 3.5, "models": {"gemma3:1b": "abc"}}]
+
+    async def cache_export(self) -> AsyncIterator[dict[str, Any]]:
+        yield {"key": "model.triage.abc", "left_s": None, "value": "{}"}
+
+    async def cache_import(self, row: Mapping[str, Any]) -> None:
+        raise ValueError("nothing is believed here")
 
     async def cache_stats(self) -> list[dict[str, Any]]:
         return [

@@ -24,7 +24,6 @@ from leadd.control.wire import (
     BatchOut,
     ClassifyIn,
     ClassifyOut,
-    Done,
     TemplatesReloaded,
 )
 from leadd.control.wire_models import MetricsOut
@@ -94,7 +93,6 @@ class ClassifyRoutes:
                 self.metrics,
                 MetricsOut,
             ),
-            Route("POST", "/api/classify/cache/clear", "classify", "Forget every kept answer", self.clear_cache, Done),
             Route(
                 "POST",
                 "/api/classify/templates/reload",
@@ -179,11 +177,6 @@ class ClassifyRoutes:
             cache=await cache_figures(self._house),
             evidence={role.value: asdict(figures) for role, figures in stats.evidence.items()},
         )
-
-    async def clear_cache(self, call: Call) -> Done:
-        """Forget every kept answer."""
-        count = await self._house.core.clear_cache()
-        return Done(message=f"{count} answers were forgotten", count=count)
 
     async def reload_templates(self, call: Call) -> TemplatesReloaded:
         """Swap all prompts or none."""

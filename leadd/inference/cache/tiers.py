@@ -208,6 +208,11 @@ class Tiers:
         """Keep a value from elsewhere for the time that it has left."""
         await self._put(self._tiers, entry.key, entry.value, entry.left_s)
 
+    async def peek(self, key: str) -> list[tuple[str, bytes]]:
+        """Which tiers have a key, with its value; not counted as a look-up."""
+        found = [(tier.backend.name, await tier.run("get", partial(tier.backend.get, key))) for tier in self._tiers]
+        return [(name, raw) for name, raw in found if raw is not None]
+
     async def scan(self, prefix: str = "") -> AsyncIterator[tuple[str, CacheEntry]]:
         """Every kept value once, with the name of the tier that has it; a tier that fails on the way is passed over."""
         seen: set[str] = set()

@@ -1,0 +1,109 @@
+"""`leadd cache`: what is kept, why something is not, and entries that go from one home to another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_parts import Cli
+from daemon_parts import wait
+
+from leadd.testing.ollama.threaded import ThreadedFake, threaded_fake
+
+TEXT = (
+    "We are a team of seven and look for our first marketing hire. There is no marketing team and no strategy yet, our founder "
+    "is overloaded, the agency we paid brought no leads at all: growth, content, seo, campaigns and a newsletter."
+)
+
+
+@pytest.fixture(scope="module")
+def ollama() -> Iterator[ThreadedFake]:
+    with threaded_fake(time_scale=0) as fake:
+        yield fake
+
+
+def started(folder: Path, ollama: ThreadedFake) -> Cli:
+    home = Cli(folder, models={"endpoint": ollama.fake.url}, scoring={"dossier_threshold": 100})
+    home.start()
+    home.client.post("/api/icp/templates/marketing_first_hire")
+    return home
+
+
+def ingest(home: Cli, folder: Path) -> None:
+    """One signal by the way of a source, so that its questions are those of a turn in the queue."""
+    file = folder / "ads.jsonl"
+    file.write_text(json.dumps({"text": TEXT, "company": "Amber", "title": "First marketer"}) + "\n")
+    assert home.run("ingest", str(file)).code == 0
+    wait(lambda: home.status()["signals"].get("done") == 1)
+
+
+@pytest.fixture(scope="module")
+def home(ollama: ThreadedFake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    home = started(tmp_path_factory.mktemp("cache") / "home", ollama)
+    ingest(home, tmp_path_factory.mktemp("ads"))
+    yield home
+    home.kill()
+
+
+def test_why_says_that_it_is_kept(home: Cli) -> None:
+    found = home.run("cache", "why", "1")
+    assert found.code == 0
+    lines = found.out.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["marketing_first_hire, triage", "marketing_first_hire, classify"]
+    assert all(line.endswith(": kept in memory and sqlite") for line in lines)
+    items = home.run("cache", "why", "1", "--json").data["items"]
+    assert {item["role"] for item in items} == {"triage", "classify"}
+    missing = home.run("cache", "why", "99")
+    assert (missing.code, missing.out) == (1, "")
+    assert "there is no signal 99" in missing.err
+
+
+def test_status_tells_what_was_saved(home: Cli) -> None:
+    cache = home.run("status", "--json").data["cache"]
+    assert cache["answers"] >= 2
+    assert "answers of models in 24 h cost no call" in home.run("status").out
+
+
+def test_another_home_takes_the_answers_over_and_asks_no_model(home: Cli, ollama: ThreadedFake, tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    out = home.run("cache", "export", str(file))
+    assert out.code == 0
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert f"{len(rows)} entries are in {file}" in out.out
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(home.run("cache", "export", "-").out.splitlines()) == len(rows)
+    other = started(tmp_path / "other", ollama)
+    try:
+        file.write_text(file.read_text() + '{"key": "model.triage.x", "left_s": 5, "value": "{}"}\nno json\n')
+        taken = other.run("cache", "import", str(file))
+        assert taken.code == 1
+        assert f"{len(rows)} entries were taken in" in taken.out
+        assert f"{file}, line {len(rows) + 1}: field 'value': its format is None" in taken.err
+        assert f"{file}, line {len(rows) + 2}: it is no JSON object" in taken.err
+        asked = ollama.fake.stats.as_dict()["completed"]
+        ingest(other, tmp_path)
+        assert ollama.fake.stats.as_dict()["completed"] == asked
+        assert other.status()["cache"]["by_class"] == {"hit": 2}
+    finally:
+        other.kill()
+
+
+def test_why_names_the_part_that_differs_after_the_icp_was_changed(ollama: ThreadedFake, tmp_path: Path) -> None:
+    home = started(tmp_path / "home", ollama)
+    try:
+        ingest(home, tmp_path)
+        (icp,) = home.client.get("/api/icp/")["items"]
+        body = {**icp["icp"], "description": "Small firms without a marketer"} if "icp" in icp else None
+        assert body is not None
+        home.client.ask("PUT", f"/api/icp/{icp['id']}", body=body)
+        told = home.run("cache", "why", "1").out
+        assert "not kept" in told
+        assert "the nearest of" in told
+        assert "icp: asked" in told
+        assert "(the ICP was changed)" in told
+        assert home.run("cache", "clear").code == 0
+        assert "nothing like it" in home.run("cache", "why", "1").out
+    finally:
+        home.kill()
