@@ -21,8 +21,8 @@ $(VENV)/.run: pyproject.toml | $(PY)
 	$(PIP) install -q -e .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml plugins/leadd-feeds/pyproject.toml plugins/leadd-openai/pyproject.toml | $(PY)
-	$(PIP) install -q -e '.[dev,embedded]' -e plugins/leadd-feeds -e plugins/leadd-openai
+$(VENV)/.dev: pyproject.toml plugins/leadd-feeds/pyproject.toml plugins/leadd-openai/pyproject.toml plugins/leadd-redis/pyproject.toml | $(PY)
+	$(PIP) install -q -e '.[dev,embedded]' -e plugins/leadd-feeds -e plugins/leadd-openai -e plugins/leadd-redis
 	touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run
