@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -74,6 +75,15 @@ class RedisServer:
         if process is not None:
             process.kill()
             process.wait(PATIENCE_S)
+
+    def pause(self) -> None:
+        """Let it hang, with all its connections open, until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def ask(self, *command: str) -> str:
         """What redis-cli says to a command."""

@@ -30,9 +30,10 @@ def trouble_of(error: BaseException, address: Address, limit_s: float) -> Troubl
             if found is not None:
                 return found
     if any(isinstance(each, TimeoutError | exceptions.TimeoutError) for each in chain):
-        return Trouble("silent", f"it does not answer within {limit_s:g} s")
+        perhaps = " (is it a server without TLS?)" if address.tls else ""
+        return Trouble("silent", f"it does not answer within {limit_s:g} s{perhaps}")
     if any(isinstance(each, exceptions.ConnectionError | OSError) for each in chain):
-        return Trouble("lost", "the connection was lost")
+        return Trouble("lost", "it closes the connection: does it take clients from here?")
     return Trouble("other", f"it failed with {type(error).__name__}{_code(error)}", is_away=False)
 
 
@@ -89,6 +90,7 @@ _BY_WORDS: tuple[tuple[str, Trouble], ...] = (
     ("select is not allowed in cluster", _BY_CODE["MOVED"]),
     ("cluster mode is not enabled", Trouble("no_cluster", "it is no cluster: write redis:// for redis+cluster://")),
     ("cluster support disabled", Trouble("no_cluster", "it is no cluster: write redis:// for redis+cluster://")),
+    ("unknown command 'sentinel", Trouble("no_sentinel", "it is no sentinel: write redis:// for redis+sentinel://")),
     ("max number of clients", Trouble("crowded", "it has as many clients as it takes")),
     ("protocol error", Trouble("no_redis", "what answers there is no Redis")),
     ("-denied", Trouble("denied", "it is in protected mode and takes no client from another machine")),

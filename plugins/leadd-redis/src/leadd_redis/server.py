@@ -11,7 +11,7 @@ from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import ConnectionError, NoScriptError
 
 from leadd.api import NeedsAttention, SecretReader, SecretRef
 from leadd_redis.address import Address, Kind
@@ -61,8 +61,8 @@ class Server:
         limits: dict[str, Any] = {
             "socket_timeout": config.answer_s,
             "socket_connect_timeout": config.connect_s,
-            # one more try at once, for a connection that the server has closed since it was last used
-            "retry": Retry(NoBackoff(), 1),
+            # one more try at once, for a connection that the server has closed since it was last used; none after a wait
+            "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
             "protocol": 2,
         }
         tls = _tls(address, config)
