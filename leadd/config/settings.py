@@ -104,7 +104,11 @@ class CacheSettings(Section):
     tiers: list[ComponentEntry] = Field(default_factory=_default_tiers, description="caches that are asked in this order")
     ttl_s: float = Field(default=2_592_000, gt=0, description="seconds after which an answer is forgotten")
     max_entries: int = Field(default=1000, ge=1, le=10_000_000, description="answers that the tier in memory keeps")
-    redis_url: str = Field(default="redis://localhost:6379/0", description="server of the tier redis, where one is used")
+    redis_url: str = Field(
+        default="redis://localhost:6379/0",
+        repr=False,  # a password may stand in it
+        description="server of the tier redis (plugin leadd-redis), where one is used",
+    )
     embedding_ttl_s: float = Field(default=604_800, gt=0, description="seconds after which a vector is forgotten")
     refusal_ttl_s: float = Field(
         default=600, ge=0, le=86_400, description="seconds in which a text that got no answer is not asked about again"

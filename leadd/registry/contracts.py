@@ -26,6 +26,13 @@ ENTRY_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """Keys of the settings that stand beside a component's own, for 'did you mean'."""
 
+COMPANIONS: Mapping[tuple[str, str], str] = {
+    ("cache", "redis"): "leadd-redis",
+    ("model", "openai"): "leadd-openai",
+    ("source", "feeds"): "leadd-feeds",
+}
+"""Plugins of leadd's own repository that are installed by themselves, by what they bring."""
+
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,63}$")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from leadd.api import Clock, Component, SystemClock
 from leadd.api.diagnosis import nearest
 from leadd.registry.components import ContextFactory, build
-from leadd.registry.contracts import HOOK_OF_KIND, KINDS, find_fault
+from leadd.registry.contracts import COMPANIONS, HOOK_OF_KIND, KINDS, find_fault
 from leadd.registry.discovery import Candidate, find_candidates
 from leadd.registry.hooks import HookBook, HookFault
 from leadd.registry.importing import PluginFailure, Work, last_line, one_line, run_limited
@@ -212,6 +212,9 @@ class Registry:
         failed = next((r for r in self.records if r.name == use and r.state is not PluginState.LOADED), None)
         if failed is not None:
             return f"the plugin '{use}' is {failed.state}: {failed.reason}"
+        companion = COMPANIONS.get((kind, use))
+        if companion is not None:
+            return f"the plugin {companion} brings it: pip install ./plugins/{companion} in leadd's repository"
         near = nearest(use, self._classes[kind])
         if near:
             return f"did you mean '{near}'?"

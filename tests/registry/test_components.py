@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from leadd.api import ComponentConfig, Context, SecretRef, SystemClock
 from leadd.config.entries import ComponentEntry, SinkEntry, SourceEntry
 from leadd.registry.components import declared_secrets
-from leadd.registry.contracts import ENTRY_KEYS
+from leadd.registry.contracts import COMPANIONS, ENTRY_KEYS
 from leadd.registry.records import ComponentError, InstanceState
 from leadd.registry.registry import Registry
 
@@ -163,7 +163,12 @@ def test_a_component_that_cannot_be_made(registry: Registry, limit: int, part: s
         ("source", "feds", "there is no source 'feds' (did you mean 'feeds'?)"),
         ("source", "out", "there is no source 'out' ('out' is a sink)"),
         ("source", "zzz", "there is no source 'zzz' (known: feeds)"),
-        ("cache", "redis", "there is no cache 'redis' (no plugin gives a cache)"),
+        ("cache", "disk", "there is no cache 'disk' (no plugin gives a cache)"),
+        (
+            "cache",
+            "redis",
+            "there is no cache 'redis' (the plugin leadd-redis brings it: pip install ./plugins/leadd-redis in leadd's repository)",
+        ),
         ("sauce", "x", "there is no kind 'sauce' (kinds are source, cache, model, sink)"),
     ],
 )
@@ -171,6 +176,14 @@ def test_a_name_that_does_not_exist(registry: Registry, kind: str, use: str, lin
     with pytest.raises(ComponentError) as caught:
         registry.create(kind, use, {}, context)
     assert (caught.value.kind, str(caught.value)) == ("unknown", line)
+
+
+def test_every_companion_is_there_and_brings_what_its_name_says() -> None:
+    plugins = Path(__file__).parents[2] / "plugins"
+    for (_, use), companion in COMPANIONS.items():
+        text = (plugins / companion / "pyproject.toml").read_text(encoding="utf-8")
+        assert f'[project.entry-points."leadd.plugins"]\n{use} = ' in text
+    assert {folder.name for folder in plugins.glob("leadd-*")} == set(COMPANIONS.values())
 
 
 def test_a_name_of_a_plugin_that_failed_says_why(registry: Registry, put) -> None:

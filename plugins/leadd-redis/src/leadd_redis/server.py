@@ -119,6 +119,11 @@ class Server:
         for client in (self._client, *self._sentinels):
             with suppress(Exception):
                 await client.aclose()
+        if isinstance(self._client, RedisCluster):
+            # a client that never got to know its cluster takes itself for closed, whatever it has opened meanwhile
+            for nodes in ("nodes_cache", "startup_nodes"):
+                with suppress(Exception):
+                    await self._client.nodes_manager.aclose(nodes)
 
 
 def _place(address: Address) -> dict[str, Any]:
