@@ -17,7 +17,7 @@ WORST_FIRST = ("failed_config", "paused", "suspended", "retrying")
 
 async def report(daemon: Daemon) -> dict[str, Any]:
     """The status as `leadd status --json` prints it."""
-    reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *await _component_reasons(daemon)]
+    reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *_cache_reasons(daemon), *await _component_reasons(daemon)]
     reasons += list(daemon.control.degraded)
     if daemon.prompt_report is not None:
         reasons += [f"prompt not used: {p}" for p in daemon.prompt_report.problems]
@@ -78,6 +78,14 @@ def _model_reasons(daemon: Daemon) -> list[str]:
 
 def _plugin_reasons(daemon: Daemon) -> list[str]:
     return [f"plugin {r.name} is {r.state}: {r.reason}" for r in daemon.registry.records if str(r.state).startswith("failed")]
+
+
+def _cache_reasons(daemon: Daemon) -> list[str]:
+    return [
+        f"cache {record.use} is {record.state}: {record.reason}"
+        for record in daemon.registry.instances.values()
+        if record.kind == "cache" and record.state in WORST_FIRST
+    ]
 
 
 async def _component_reasons(daemon: Daemon) -> list[str]:

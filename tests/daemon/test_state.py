@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from leadd.api import Method, Role
-from leadd.daemon.state import _model_reasons, _notes
+from leadd.daemon.state import _cache_reasons, _model_reasons, _notes
 from leadd.inference import Availability
+from leadd.registry import ComponentError, Registry
+from leadd.testing.context import make_context
 
 WELL = Availability(True, Method.MODEL)
 RESTART = "it answers, but loads nothing any more: restart Ollama"
@@ -62,3 +66,12 @@ def test_another_program_that_disturbs_is_a_note() -> None:
     assert _notes(daemon(health))[1:] == [
         "another program disturbs model server ollama: another program asks gemma3:1b with num_ctx 8192 (leadd doctor)"
     ]
+
+
+def test_a_cache_that_nobody_brings_is_told_with_what_to_install() -> None:
+    registry = Registry(None)
+    with suppress(ComponentError):
+        registry.create("cache", "redis", {}, lambda config: make_context(Path("unused")), name="cache-redis")
+    (line,) = _cache_reasons(SimpleNamespace(registry=registry))  # type: ignore[arg-type]
+    assert line.startswith("cache redis is failed_config: there is no cache 'redis' (")
+    assert "pip install ./plugins/leadd-redis" in line

@@ -167,7 +167,8 @@ def test_a_component_that_cannot_be_made(registry: Registry, limit: int, part: s
         (
             "cache",
             "redis",
-            "there is no cache 'redis' (the plugin leadd-redis brings it: pip install ./plugins/leadd-redis in leadd's repository)",
+            "there is no cache 'redis' (the plugin leadd-redis brings it: "
+            "pip install ./plugins/leadd-redis in leadd's repository)",
         ),
         ("sauce", "x", "there is no kind 'sauce' (kinds are source, cache, model, sink)"),
     ],

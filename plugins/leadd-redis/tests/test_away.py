@@ -133,7 +133,9 @@ async def test_pauses_grow_and_end(make: Make, clock: ManualClock, monkeypatch: 
     assert pauses == [0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
-async def test_stopped_and_started_under_load(make: Make, start: Any, clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stopped_and_started_under_load(
+    make: Make, start: Any, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     server = start()
     cache = make(url=server.url)

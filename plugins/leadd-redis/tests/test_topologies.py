@@ -63,7 +63,14 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tls_options(papers: Path, port: int, *more: str) -> tuple[str, ...]:
-    files = ("--tls-cert-file", papers / "server.pem", "--tls-key-file", papers / "server.key", "--tls-ca-cert-file", papers / "ca.pem")
+    files = (
+        "--tls-cert-file",
+        papers / "server.pem",
+        "--tls-key-file",
+        papers / "server.key",
+        "--tls-ca-cert-file",
+        papers / "ca.pem",
+    )
     return ("--port", "0", "--tls-port", str(port), *map(str, files), *more)
 
 

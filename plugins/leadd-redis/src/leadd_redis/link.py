@@ -20,6 +20,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 QUIET_S = 600.0
 """The same trouble is told again in the log after this time at the earliest."""
+TURNED_AWAY = Trouble("turned_away", "it closes the connection at once: does it take clients from here?")
 T = TypeVar("T")
 
 
@@ -156,7 +157,8 @@ class Link:
             async with asyncio.timeout(self._dial_limit_s):
                 await server.greet()
         except Exception as error:
-            return self._trouble(error, self._config.connect_s)
+            trouble = self._trouble(error, self._config.connect_s)
+            return TURNED_AWAY if trouble.sort == "lost" else trouble
         else:
             if self._is_open and self._server is None:
                 self._server = server

@@ -33,7 +33,7 @@ def trouble_of(error: BaseException, address: Address, limit_s: float) -> Troubl
         perhaps = " (is it a server without TLS?)" if address.tls else ""
         return Trouble("silent", f"it does not answer within {limit_s:g} s{perhaps}")
     if any(isinstance(each, exceptions.ConnectionError | OSError) for each in chain):
-        return Trouble("lost", "it closes the connection: does it take clients from here?")
+        return Trouble("lost", "the connection was lost")
     return Trouble("other", f"it failed with {type(error).__name__}{_code(error)}", is_away=False)
 
 
