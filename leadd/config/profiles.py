@@ -54,4 +54,5 @@ PROFILES: Mapping[str, tuple[Choice, ...]] = {
         Choice("control.http.max_connections", 128, "several people and their scripts"),
     ),
 }
-"""By name. Several instances share answers once a cache plugin for a shared server (redis) stands in `cache.tiers`."""
+"""By name. Several instances share answers once `redis` (plugin leadd-redis) stands in `cache.tiers`: no profile can know its
+address."""
