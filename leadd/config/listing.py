@@ -18,6 +18,8 @@ from leadd.config.loading import Loaded
 
 HIDDEN = "(not shown)"
 _PASSWORD_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s]+@", re.I)
+_LOGIN_OF_REDIS = re.compile(r"(?P<scheme>rediss?(?:\+[a-z]+)?://)\S+@", re.I)
+"""All before the last '@': many a password holds a '/' that should have been written %2F."""
 _SECRET_IN_QUERY = re.compile(r"(?P<name>[?&][^=&#\s]*(?:key|token|secret|password|sig|auth)[^=&#\s]*=)[^&#\s]+", re.I)
 _REFERENCE = re.compile(r"^\{(?:env|file|keyring):[^{}]+\}$")
 
@@ -78,5 +80,6 @@ def _plain_text(value: str, key: str) -> str:
         return value
     if looks_secret(key):
         return HIDDEN
-    hidden = _PASSWORD_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", value)
+    hidden = _LOGIN_OF_REDIS.sub(rf"\g<scheme>{HIDDEN}@", value)
+    hidden = _PASSWORD_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", hidden)
     return _SECRET_IN_QUERY.sub(rf"\g<name>{HIDDEN}", hidden)

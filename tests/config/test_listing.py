@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from leadd.config.listing import show
 from leadd.config.tree import leaves
 
@@ -55,6 +57,15 @@ sinks:
     assert "me" in shown
     assert "sinks.hook.url=https://x.example/in?a=1&token=(not shown)&b=2" in shown
     assert "redis://(not shown)@box:6379/0" in shown
+
+
+@pytest.mark.parametrize("login", [f"me:{CANARY}", f":a/{CANARY}", f":{CANARY}/a@b", f":{CANARY}@b"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel", "rediss+cluster"])
+def test_the_login_of_a_redis_is_not_shown(load_text, scheme: str, login: str) -> None:
+    loaded = load_text(None, {"CACHE_BACKEND": "redis", "REDIS_URL": f"{scheme}://{login}@box:6379/0"})
+    shown = {key: value for key, value, _ in show(loaded)}
+    assert shown["cache.redis_url"] == f"{scheme}://(not shown)@box:6379/0"
+    assert CANARY not in repr(loaded.settings.cache)
 
 
 def test_a_reference_is_shown_as_a_reference(load_text) -> None:
