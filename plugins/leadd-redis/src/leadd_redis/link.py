@@ -71,12 +71,16 @@ class Link:
         if look is not None:
             look.cancel()
             await asyncio.wait({look})
-        for _ in range(self._config.max_connections):
-            await self._room.acquire()  # whoever is still on the way has a limit
-        for _ in range(self._config.max_connections):
-            self._room.release()
-        if server is not None:
-            await server.close()
+        taken = 0
+        try:
+            while taken < self._config.max_connections:
+                await self._room.acquire()  # whoever is still on the way has a limit
+                taken += 1
+        finally:
+            for _ in range(taken):
+                self._room.release()
+            if server is not None:
+                await server.close()
 
     async def run(self, work: Callable[[Server], Awaitable[T]], otherwise: T, *, limit_s: float | None = None) -> T:
         """What `work` gives, `otherwise` where the server is away, refuses or takes longer than `limit_s`."""
