@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from documents import cuts
-from inference_parts import Scripted, question
+from inference_parts import HandClock, Scripted, question, settle
 
-from leadd.api import Chunk, Failure, Message, ModelFailure, ModelRequest, Reply, Role, Usage
+from leadd.api import CacheBackend, Chunk, Failure, Message, ModelFailure, ModelRequest, Reply, Role, Usage
+from leadd.builtin.memory import MemoryCache, MemoryConfig
+from leadd.builtin.sqlite_cache import SqliteCache, SqliteCacheConfig
+from leadd.inference.cache.entries import REFUSALS, outline
 from leadd.inference.servers.probing import CANARY_SCHEMA
+from leadd.testing.context import make_context
 
 SCHEMA = {
     "type": "object",
@@ -209,11 +214,16 @@ def asked(number: int) -> Any:
     return question(f"text {number}", messages=messages, schema=SCHEMA, max_tokens=100)
 
 
-async def feed(rig: Any, count: int, seed: int) -> Counter[str]:
+async def kept_in(cache: CacheBackend) -> Counter[str]:
+    """What a tier holds, by class."""
+    return Counter([outline(entry.value).kind async for entry in cache.scan("model.")])
+
+
+async def feed(rig: Any, count: int, seed: int, caches: Sequence[CacheBackend]) -> Counter[str]:
     """So many bad answers, half of them streamed; how they ended, by kind, way and name."""
     rng = random.Random(seed)
     model = Spoiler(rng)
-    r = rig(model=model, numbers={"max_attempts": 1})
+    r = rig(model=model, numbers={"max_attempts": 1}, caches=caches)
     ends: Counter[str] = Counter()
     told = 0
     for number in range(count):
@@ -227,7 +237,6 @@ async def feed(rig: Any, count: int, seed: int) -> Counter[str]:
         if wanted & {Failure.TIMEOUT_IDLE, Failure.TIMEOUT_TOTAL} and failure.kind is Failure.LOAD_STALLED:
             wanted = {Failure.LOAD_STALLED}  # the third in a row
         assert failure.kind in wanted, (make.__name__, bad, failure, listener is not None)
-        assert not r.caches[0].answers
         if listener is not None:
             assert listener.fields == {}
             told += listener.told > 0
@@ -238,23 +247,41 @@ async def feed(rig: Any, count: int, seed: int) -> Counter[str]:
     assert stats.answers == 0
     assert sum(stats.failures.values()) == count
     assert told > count / 8  # there was something to take back
-    answer = await r.inference.ask(asked(1))
+    await settle()
+    for cache in caches:
+        held = await kept_in(cache)
+        assert held["answer"] == 0, "no tier is poisoned"
+        assert held["refusal"] == sum(n for name, n in ends.items() if Failure(name.rpartition(": ")[2]) in REFUSALS)
+    answer = await r.inference.ask(replace(asked(1), again=True))
     assert answer.data["points"] == 7
     return ends
 
 
-async def test_answers_that_are_none(rig):
-    ends = await feed(rig, 1_200, 20_261_122)
+@pytest.fixture
+async def tiers(tmp_path: Path) -> AsyncIterator[list[CacheBackend]]:
+    """The real tiers of a default set-up, large enough for all that a run puts there."""
+    lives = {"max_mb": 500, "ttl_s": None}
+    memory = MemoryCache(MemoryConfig(max_entries=100_000, **lives), make_context(tmp_path, HandClock()))
+    sqlite = SqliteCache(SqliteCacheConfig(**lives), make_context(tmp_path, HandClock()))
+    for cache in (memory, sqlite):
+        await cache.open()
+    yield [memory, sqlite]
+    for cache in (memory, sqlite):
+        await cache.close()
+
+
+async def test_answers_that_are_none(rig, tiers):
+    ends = await feed(rig, 1_200, 20_261_122, tiers)
     assert {name.split(" ")[0] for name in ends} == {make.__name__ for make in KINDS}
     assert len(ends) > 60
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
-async def test_ten_thousand_answers_that_are_none(rig):
-    ends = await feed(rig, 10_000, 7)
+async def test_fifty_thousand_answers_that_are_none(rig, tiers):
+    ends = await feed(rig, 50_000, 7, tiers)
     assert len(ends) > 60
-    assert min(sum(n for name, n in ends.items() if name.startswith(make.__name__)) for make in KINDS) >= 10_000 // 12
+    assert min(sum(n for name, n in ends.items() if name.startswith(make.__name__)) for make in KINDS) >= 50_000 // 12
 
 
 async def test_after_a_bad_answer_a_good_one_is_whole_for_asker_and_listener(rig):
