@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import cache_tiers
 from benchmarks.__main__ import main, table
 from benchmarks.measures import MEASURES, QUICK, Measure
 from benchmarks.texts import CHARS, ICP, make_drafts
@@ -19,6 +20,14 @@ def measures(capsys: pytest.CaptureFixture[str], name: str) -> dict[str, dict[st
     assert main(["--quick", "--json", "--only", name]) == 0
     found = json.loads(capsys.readouterr().out)
     return {measure["name"]: measure for measure in found["measures"]}
+
+
+def test_every_cache_is_driven_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cache_tiers.main(["--quick", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert {"leadd: a cached question", "memory", "sqlite", "dict", "functools.lru_cache"} <= set(rows)
+    assert all(row["hits"] > 0 and row["misses"] > 0 for row in rows.values())
+    assert all(rows[name]["writes"] > 0 and rows[name]["hits_at_once"] > 0 for name in ("memory", "sqlite"))
 
 
 def test_texts_are_varied_and_of_the_size_that_is_stated() -> None:
