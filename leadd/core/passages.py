@@ -45,7 +45,7 @@ class Passage:
 
 
 def tokens_of(folded: str) -> tuple[str, ...]:
-    """The tokens of a folded text: words, numbers with signs and units, addresses without tracking, signs that carry meaning."""
+    """The tokens of a folded text: words, numbers with their units, addresses, signs that mean something."""
     folded = _SPACED_RANGE.sub("-", folded)
     found = _TOKEN.findall(folded)
     if "/" in folded or "www." in folded:

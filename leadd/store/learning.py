@@ -45,13 +45,13 @@ class LearningRepo:
         return 0 if row is None else int(row[0])
 
     async def triaged(self, icp_id: int, limit: int = 2000) -> list[TriagedRow]:
-        """The newest triages of an ICP that count, oldest first; those taken over from a twin are not counted again."""
+        """The newest triages of an ICP that count, oldest first; those taken over from another signal are not counted again."""
         rows = await self._db.fetch(
             "SELECT t.answer, t.method, t.digest, t.prompt_hash, t.decision, (SELECT c.decision FROM judgement AS c "
             "WHERE c.signal_id = t.signal_id AND c.icp_id = t.icp_id AND c.stage = 'classify' AND c.superseded = 0 "
             "AND c.decision IN ('match', 'no_match') ORDER BY c.id DESC LIMIT 1) AS classified FROM judgement AS t "
             "WHERE t.icp_id = ? AND t.stage = 'triage' AND t.superseded = 0 AND t.decision <> 'failed' "
-            "AND t.answer IS NOT NULL AND t.cache <> 'twin' ORDER BY t.id DESC LIMIT ?",
+            "AND t.answer IS NOT NULL AND t.cache NOT IN ('twin', 'near') ORDER BY t.id DESC LIMIT ?",
             (icp_id, limit),
         )
         return [TriagedRow(json.loads(row[0]), *row[1:]) for row in reversed(rows)]

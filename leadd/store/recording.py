@@ -11,6 +11,7 @@ from leadd.store.companies import resolve_in
 from leadd.store.errors import NotFound
 from leadd.store.judgements import add_judgements_in
 from leadd.store.rows import IcpOutcome, LeadChange, LeadRecord, RecordResult, SinkRef
+from leadd.store.sketches import add_traces_in
 from leadd.store.standing import RANK, note_in, restand_in, sink_in
 
 _SEARCH_CHARS = 4000
@@ -46,6 +47,8 @@ def record_in(conn: sqlite3.Connection, rec: LeadRecord, now_ms: int) -> RecordR
         else:
             _lower_in(conn, rec, item, now_ms)
     add_judgements_in(conn, [judgement for item in rec.per_icp for judgement in item.judgements], now_ms)
+    if rec.trace is not None:
+        add_traces_in(conn, [(rec.signal_id, rec.trace)], now_ms)
     conn.execute(
         "UPDATE signal SET state = 'done', outcome = ?, method = ?, company_id = coalesce(?, company_id), hold_reason = NULL, "
         "waiting_for = NULL, lease_owner = NULL, leased_until_ms = NULL WHERE id = ?",

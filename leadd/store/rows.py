@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from leadd.api.icp import Icp
 from leadd.api.signals import Contact, Signal
+from leadd.store.reuse_rows import Trace
 
 T = TypeVar("T")
 
@@ -143,12 +144,13 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a signal that makes no lead: its outcome, who said so, and the judgements to journal with it."""
+    """The end of a signal that makes no lead: its outcome, who said so, the judgements and the trace to keep with it."""
 
     signal_id: int
     outcome: str = "filtered"
     judgements: tuple[NewJudgement, ...] = ()
     method: str = "rule"
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ class LeadRecord:
     contacts: tuple[Contact, ...] = ()
     sinks: tuple[SinkRef, ...] = ()
     dossier_threshold: int = 70
+    trace: Trace | None = None
 
 
 class LeadChange(NamedTuple):

@@ -27,6 +27,7 @@ from leadd.store.rows import (
     SignalRow,
 )
 from leadd.store.signal_rows import READ_COLUMNS, fetch_in, insert_in, signal_of
+from leadd.store.sketches import add_traces_in
 from leadd.store.standing import sink_signals_in
 
 LEASE_MS = 900_000
@@ -275,6 +276,7 @@ def _finish_in(conn: sqlite3.Connection, items: Sequence[Finish], now_ms: int) -
     done = conn.execute(queue.FINISH, (pack((i.signal_id, i.outcome, i.method) for i in items),)).rowcount
     if done != len({i.signal_id for i in items}):
         raise NotFound("a signal to be finished is not there")
+    add_traces_in(conn, [(item.signal_id, item.trace) for item in items if item.trace is not None], now_ms)
     sink_signals_in(conn, {i.signal_id: i.method for i in items}, now_ms)
 
 

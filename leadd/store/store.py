@@ -17,6 +17,7 @@ from leadd.store.outbox import OutboxRepo
 from leadd.store.prompts import PromptRepo
 from leadd.store.schedule import ScheduleRepo
 from leadd.store.signals import SignalRepo
+from leadd.store.sketches import SketchRepo
 
 FILE_NAME = "leadd.db"
 
@@ -36,6 +37,7 @@ class Store:
         self.outbox = OutboxRepo(db, clock)
         self.embeddings = EmbeddingRepo(db, clock)
         self.prompts = PromptRepo(db, clock)
+        self.sketches = SketchRepo(db)
         self.schedule = ScheduleRepo(db, clock)
 
     @classmethod

@@ -185,6 +185,23 @@ CREATE TABLE prompt_version (
   UNIQUE (name, version, content_hash)
 ) STRICT;
 
+CREATE TABLE reuse (
+  id INTEGER PRIMARY KEY,
+  icp_id INTEGER NOT NULL REFERENCES icp (id),
+  signal_id INTEGER NOT NULL REFERENCES signal (id),
+  of_signal_id INTEGER NOT NULL REFERENCES signal (id),
+  kind TEXT NOT NULL CHECK (kind IN ('twin', 'near', 'check')),
+  scope TEXT NOT NULL,
+  similarity REAL NOT NULL,
+  predicted TEXT NOT NULL DEFAULT '',
+  found TEXT NOT NULL DEFAULT '',
+  wrong INTEGER NOT NULL DEFAULT 0,
+  certified INTEGER NOT NULL DEFAULT 0,
+  calls INTEGER NOT NULL DEFAULT 0,
+  tokens INTEGER NOT NULL DEFAULT 0,
+  at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE schedule (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL CHECK (json_valid(value)),
@@ -223,6 +240,17 @@ CREATE TABLE signal (
   text TEXT NOT NULL,
   UNIQUE (source, dedupe_key)
 ) STRICT;
+
+CREATE TABLE sketch (
+  signal_id INTEGER PRIMARY KEY REFERENCES signal (id),
+  signature BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE sketch_band (
+  hash INTEGER NOT NULL,
+  signal_id INTEGER NOT NULL REFERENCES sketch (signal_id),
+  PRIMARY KEY (hash, signal_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE source_cursor (
   source TEXT PRIMARY KEY,
@@ -288,6 +316,10 @@ CREATE INDEX outbox_leased ON outbox (leased_until_ms) WHERE state = 'leased';
 CREATE UNIQUE INDEX outbox_once ON outbox (lead_id, sink, revision) WHERE lead_id IS NOT NULL;
 
 CREATE INDEX outbox_standing ON outbox (sink, state);
+
+CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, wrong, certified);
+
+CREATE UNIQUE INDEX reuse_once ON reuse (signal_id, icp_id, scope);
 
 CREATE INDEX signal_company ON signal (company_id) WHERE company_id IS NOT NULL;
 
