@@ -97,6 +97,20 @@ def _default_tiers() -> list[ComponentEntry]:
     return [ComponentEntry(use="memory"), ComponentEntry(use="sqlite")]
 
 
+class NearSettings(Section):
+    """Answers of near duplicates: a signal that is nearly the same as an earlier one takes its answers, once that is proven."""
+
+    enabled: bool = Field(default=True, description="true lets near duplicates be used once certified; false asks each time")
+    max_wrong: float = Field(default=0.01, gt=0, lt=0.5, description="share of wrong reuse that the evidence must rule out")
+    confidence: float = Field(default=0.95, ge=0.5, lt=1, description="confidence of that proof, one-sided, at any time")
+    check_share: float = Field(
+        default=0.05, gt=0, le=1, description="share of near duplicates that the model is asked about all the same, as evidence"
+    )
+    min_similarity: float = Field(
+        default=0.7, ge=0.3, le=1, description="least similarity of two texts (0 to 1) at which they are compared closely"
+    )
+
+
 class CacheSettings(Section):
     """Answers that are kept, so that no question is paid for twice."""
 
@@ -119,6 +133,7 @@ class CacheSettings(Section):
     lease_s: float = Field(
         default=15, ge=1, le=600, description="seconds that others wait for a process which died while it asked for all of them"
     )
+    near: NearSettings = Field(default_factory=NearSettings)
 
 
 def _role(model: str, num_ctx: int, max_tokens: int, *, temperature: float = 0.0, enabled: bool = True) -> RoleModel:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from leadd.api import Clock, Method, Problem, Receipt, Role, SignalDraft, Sink, Source
 from leadd.config.settings import Settings
+from leadd.core import scoring
 from leadd.core.asking import Asking, ClassifyRequest, ClassifyResult
 from leadd.core.delivery import Delivery
 from leadd.core.dossiers import Dossiers
+from leadd.core.earlier import EarlierReadings, ReuseFigures
 from leadd.core.events import EventBus
 from leadd.core.intake import Accepted, Intake
 from leadd.core.kept import KeptAnswers
@@ -22,7 +24,6 @@ from leadd.core.profiles import Profiles
 from leadd.core.reading import Reader
 from leadd.core.sources import SourceStatus, SourceWork
 from leadd.core.supervisor import Loop, Supervisor
-from leadd.core.twins import Twins
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
 from leadd.store import Store, StoreUnavailable
@@ -111,9 +112,10 @@ class Core:
             worth_from=settings.inference.worth_from, details_from=settings.inference.details_from,
         )  # fmt: skip
         self.kept = KeptAnswers(store, reader, self.profiles, inference)
-        twins = Twins(store, inference, prompts)
+        points = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
+        self.earlier = EarlierReadings(store, inference, prompts, points, settings.cache.near)
         self.pipeline = Pipeline(
-            store, inference, reader, twins, self.profiles, self.events, clock, log, settings,
+            store, inference, reader, self.earlier, self.profiles, self.events, clock, log, settings,
             owner=self.owner, sinks=self.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
         )  # fmt: skip
         self.asking = Asking(
@@ -286,6 +288,10 @@ class Core:
         await self.profiles.load()
         self.supervisor.wake("pipeline")
         self.events.publish("icps.changed", icps=[p.icp.name for p in self.profiles.current])
+
+    async def reuse_figures(self) -> list[ReuseFigures]:
+        """What was taken over from earlier signals, and how sure that is, for each ICP in force."""
+        return await self.earlier.figures(self.profiles.current)
 
     async def clear_cache(self) -> int:
         """Forget every kept answer; the number of entries dropped."""

@@ -11,6 +11,7 @@ from leadd.core import companies, quality, scoring
 from leadd.core.prefilter import Drop
 from leadd.core.profiles import Profile
 from leadd.core.reading import Reading
+from leadd.store.reuse_rows import Trace
 from leadd.store.rows import Finish, IcpOutcome, LeadRecord, NewJudgement, SinkRef
 
 RANK = {Bucket.FILTERED: 0, Bucket.PARKED: 1, Bucket.NURTURE: 2, Bucket.WARM: 3, Bucket.RED_HOT: 4}
@@ -108,6 +109,7 @@ def lead_record(
     contacts: Sequence[Contact],
     sinks: Sequence[SinkRef],
     dossier_threshold: int,
+    trace: Trace | None = None,
 ) -> LeadRecord:
     """All that one transaction writes for a signal that was read."""
     top = best(outcomes)
@@ -135,14 +137,16 @@ def lead_record(
         contacts=tuple(contacts),
         sinks=tuple(sinks),
         dossier_threshold=dossier_threshold,
+        trace=trace,
     )
 
 
-def finish(signal: Signal, outcomes: Sequence[Outcome]) -> Finish:
+def finish(signal: Signal, outcomes: Sequence[Outcome], trace: Trace | None = None) -> Finish:
     """The row change for a signal that made no lead and was never scored."""
     return Finish(
         signal_id=signal.id,
         outcome=Bucket.FILTERED.value,
         method=best(outcomes).method if outcomes else "rule",
         judgements=tuple(j for o in outcomes for j in o.judgements),
+        trace=trace,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
 from leadd.config.settings import Settings
 from leadd.core import outcomes, prefilter, scoring
+from leadd.core.earlier import EarlierReadings, Hints
 from leadd.core.events import EventBus
 from leadd.core.handoff import Handoff
 from leadd.core.outcomes import Outcome
@@ -17,10 +18,10 @@ from leadd.core.owed import Owed
 from leadd.core.prefilter import Drop, Keep
 from leadd.core.profiles import Profile, Profiles
 from leadd.core.reading import Reader, Reading
-from leadd.core.twins import Twins
 from leadd.core.vectors import SignalVectors
 from leadd.inference import Inference, is_outage
 from leadd.store import Store, StoreUnavailable
+from leadd.store.reuse_rows import Trace
 from leadd.store.rows import SignalRow, SinkRef
 
 MODEL = "model"
@@ -33,11 +34,14 @@ HOPELESS = {Failure.TOO_LONG, Failure.BAD_REQUEST}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A signal and the prefilter's word on it for each ICP in force; `near` has its cosine with ICPs by id, where known."""
+    """A signal and the prefilter's word on it for each ICP in force.
+
+    `hints` say what is known of earlier signals like it; `near` has its cosine with ICPs by id, where known.
+    """
 
     signal: SignalRow
     verdicts: tuple[tuple[Profile, Keep | Drop], ...]
-    may_have_twin: bool = True
+    hints: Hints = field(default_factory=Hints)
     near: Mapping[int, float] = field(default_factory=dict)
 
     @property
@@ -63,7 +67,7 @@ class PipelineCounts:
     leased: int = 0
     dropped: int = 0
     read: int = 0
-    twins: int = 0
+    reused: int = 0
     waiting: int = 0
     failed: int = 0
     held: int = 0
@@ -78,7 +82,7 @@ class Pipeline:
         store: Store,
         inference: Inference,
         reader: Reader,
-        twins: Twins,
+        earlier: EarlierReadings,
         profiles: Profiles,
         events: EventBus,
         clock: Clock,
@@ -100,7 +104,7 @@ class Pipeline:
         self._owner = owner
         self._sinks = sinks
         self.wake = wake
-        self._twins = twins
+        self._earlier = earlier
         embedder = settings.models.embed
         self._vectors = SignalVectors(
             store.embeddings, inference, clock, log,
@@ -148,14 +152,17 @@ class Pipeline:
 
     async def _hand_over(self, kept: Sequence[Judged], unsettled: set[int]) -> None:
         """Give signals to the readers, a batch of vectors at a time; those that were taken leave `unsettled`."""
-        twins = await self._twins.possible([j.signal for j in kept]) if kept else frozenset()
+        signals = [j.signal for j in kept]
+        twins = await self._earlier.possible_twins(signals)
+        sketches = await asyncio.to_thread(self._earlier.sketches, signals) if kept else {}
         left = list(kept)
         while left:
             part, left = left[: self._vectors.batch], left[self._vectors.batch :]
             near = await self._vectors.similarities([j.signal for j in part], self._profiles.current)
             for item in part:
                 signal_id = item.signal.id
-                if await self._queue.put(replace(item, may_have_twin=signal_id in twins, near=near.get(signal_id, {}))):
+                hints = Hints(signal_id in twins, sketches.get(signal_id))
+                if await self._queue.put(replace(item, hints=hints, near=near.get(signal_id, {}))):
                     unsettled.discard(signal_id)
 
     async def read_turn(self) -> float | None:
@@ -224,14 +231,15 @@ class Pipeline:
     async def process(self, item: Judged, *, priority: int = 0) -> Done:
         """Read a signal for every ICP that wants it and record what it came to. Raises ModelFailure."""
         signal = item.signal
+        search = self._earlier.search(signal, item.hints)
         readings: list[Reading | Drop] = []
         for profile, verdict in item.verdicts:
             if isinstance(verdict, Drop):
                 readings.append(verdict)
                 continue
-            reading = await self._twins.reading(signal, profile, verdict) if item.may_have_twin else None
+            reading = await search.reading(profile, verdict)
             if reading is not None:
-                self.counts.twins += 1
+                self.counts.reused += 1
             else:
                 # What was paid for the ICPs before this one is journaled before more is asked.
                 readings = [await self._reader.keep(r) if isinstance(r, Reading) and r.paid else r for r in readings]
@@ -247,7 +255,7 @@ class Pipeline:
             for (profile, _), found in zip(item.verdicts, readings, strict=True)
         )
         try:
-            done = await self._record(signal, ends)
+            done = await self._record(signal, ends, search.trace(ends))
         except Exception:
             # The record is refused as a whole; what was paid for must not go down with it.
             self._tried.add(signal.id)
@@ -268,12 +276,13 @@ class Pipeline:
         due_ms = await self._store.signals.next_due(exclude_waiting_for_model=exclude_waiting_for_model)
         return None if due_ms is None else max(0.05, (due_ms - self._clock.now_ms()) / 1000)
 
-    async def _record(self, signal: SignalRow, ends: tuple[Outcome, ...]) -> Done:
+    async def _record(self, signal: SignalRow, ends: tuple[Outcome, ...], trace: Trace | None) -> Done:
         self.counts.read += 1
         if all(o.bucket is Bucket.FILTERED for o in ends):
-            await self._store.signals.finish_filtered([outcomes.finish(signal, ends)])
+            await self._store.signals.finish_filtered([outcomes.finish(signal, ends, trace)])
             return Done(signal, ends)
-        record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), self._settings.scoring.dossier_threshold)
+        threshold = self._settings.scoring.dossier_threshold
+        record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), threshold, trace)
         result = await self._store.leads.record(record)
         made: list[tuple[int, int, bool]] = []
         for lead, icp_id in zip(result.leads, [o.profile.id for o in ends if o.makes_lead], strict=True):

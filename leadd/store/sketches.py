@@ -21,10 +21,10 @@ class SketchRepo:
     async def candidates(self, bands: Sequence[int], before_id: int, *, limit: int = 16) -> list[SketchRow]:
         """Earlier signals (id below `before_id`) that share a band, those that share most first, then the newest."""
         rows = await self._db.fetch(
-            "SELECT found.signal_id, sketch.signature, found.shared FROM (SELECT signal_id, count(*) AS shared FROM sketch_band "
-            "WHERE hash IN (SELECT value FROM json_each(?1)) AND signal_id < ?2 GROUP BY signal_id "
-            "ORDER BY shared DESC, signal_id DESC LIMIT ?3) AS found JOIN sketch ON sketch.signal_id = found.signal_id "
-            "ORDER BY found.shared DESC, found.signal_id DESC",
+            "SELECT found.signal_id, sketch.signature, found.shared FROM ("
+            "SELECT signal_id, count(*) AS shared FROM sketch_band WHERE hash IN (SELECT value FROM json_each(?1)) "
+            "AND signal_id < ?2 GROUP BY signal_id ORDER BY shared DESC, signal_id DESC LIMIT ?3) AS found "
+            "JOIN sketch ON sketch.signal_id = found.signal_id ORDER BY found.shared DESC, found.signal_id DESC",
             (pack_ids(bands), before_id, limit),
         )
         return [SketchRow(row[0], row[1], row[2]) for row in rows]

@@ -188,6 +188,7 @@ class Home:
         self.sink = ListSink(folder)
         self.settings = Settings()
         self.without_model = "wait"
+        self.prompt_folders: list[Path] = []
         self.log = logging.getLogger("leadd.test")
 
     def change(self, **sections: dict[str, Any]) -> None:
@@ -209,7 +210,7 @@ class Home:
             clock=clock, log=self.log, evidence=evidence,
         )  # fmt: skip
         await inference.open()
-        prompts = PromptBook([packaged_folder()])
+        prompts = PromptBook([*self.prompt_folders, packaged_folder()])
         assert prompts.load().applied
         core = Core(
             store, inference, prompts, self.settings, clock, self.log,

@@ -1,0 +1,168 @@
+"""Signals that nearly say the same as an earlier one: its answers are used again once that is certified to be right.
+
+The gate (`differences`) decides whether two signals are one opening. Whether that is enough is measured on the user's own
+stream: as long as it is not certified, the model is asked as usual, and what it says is compared with what reuse would have
+said. This costs no call. Once the rate of wrong reuse is proven to be under `cache.near.max_wrong`, near duplicates are no
+longer asked about, except for a share of them drawn by a hash, which keeps the evidence alive. If the bound no longer holds,
+everything is asked about again until it does.
+
+Wrong is a reuse whose decision differs from the model's: triage says yes to one and no to the other, one is a match and the
+other is not, or their buckets (filtered, parked, nurture, warm, red_hot) are more than one step apart. A step is within what
+two readings of one text by one model may differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from leadd.api import Signal
+from leadd.api.lexical import fold
+from leadd.config.settings import NearSettings
+from leadd.core.differences import difference
+from leadd.core.outcomes import RANK, Outcome
+from leadd.core.passages import key_of_title
+from leadd.core.prefilter import Keep
+from leadd.core.profiles import Profile
+from leadd.core.sketches import similarity, sketch
+from leadd.core.standing_answers import NEAR, StandingAnswers, Taken
+from leadd.learn.rare_errors import ErrorBound
+from leadd.store import Store
+from leadd.store.reuse_rows import Evidence, NewReuse, NewSketch
+from leadd.store.rows import JudgementRow
+
+_CANDIDATES = 16
+_READ = 4
+"""Candidates whose texts are compared, the most similar first: each costs a look at the database."""
+_SCORE_APART = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An earlier signal that is the same opening as far as the gate can tell, with the estimated similarity of the texts."""
+
+    signal_id: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearReading:
+    """What a near duplicate's models said. `take` says that it may be used; else it is there to be compared with the model."""
+
+    taken: Taken
+    candidate: Candidate
+    take: bool
+    certified: bool
+    scope: str
+
+
+class Nearby:
+    """Finds near duplicates and decides whether their answers may be used."""
+
+    def __init__(self, store: Store, answers: StandingAnswers, settings: NearSettings) -> None:
+        self._store = store
+        self._answers = answers
+        self._settings = settings
+
+    def sketches(self, signals: Iterable[Signal]) -> dict[int, NewSketch]:
+        """Sketches by signal id; none where near reuse is switched off or no model would be asked. Computing only."""
+        if not self._settings.enabled or not self._answers.by_model():
+            return {}
+        made = ((s.id, sketch(" ".join(key_of_title(s.title)), s.text)) for s in signals)
+        return {signal_id: NewSketch(found.signature, found.bands) for signal_id, found in made if found is not None}
+
+    async def candidates(self, signal: Signal, own: NewSketch) -> tuple[Candidate, ...]:
+        """Earlier signals that are done and the same opening as this one, the most similar first."""
+        rows = await self._store.sketches.candidates(own.bands, signal.id, limit=_CANDIDATES)
+        scored = [Candidate(row.signal_id, similarity(own.signature, row.signature)) for row in rows]
+        alike = sorted((c for c in scored if c.similarity >= self._settings.min_similarity), key=lambda c: -c.similarity)
+        found = []
+        for candidate in alike[:_READ]:
+            earlier = await self._store.signals.get(candidate.signal_id)
+            if earlier is not None and earlier.state == "done" and difference(signal, earlier) is None:
+                found.append(candidate)
+        return tuple(found)
+
+    async def reading(
+        self, candidates: Iterable[Candidate], signal: Signal, profile: Profile, keep: Keep
+    ) -> NearReading | None:
+        """The reading by the first candidate whose answers for this ICP still hold and whose words speak for it as much."""
+        for candidate in candidates:
+            taken = await self._answers.of(candidate.signal_id, signal, profile, keep, how=NEAR)
+            if taken is None or not _speak_alike(keep, taken.prefilter):
+                continue
+            scope = self._answers.scope(profile)
+            certified = self.bound(await self._store.sketches.evidence(profile.id, scope)).is_certified
+            take = certified and not self.is_drawn(signal, scope)
+            return NearReading(taken, candidate, take, certified, scope)
+        return None
+
+    def bound(self, evidence: Evidence) -> ErrorBound:
+        """The bound that the evidence gives under the settings in force."""
+        return ErrorBound.from_state(
+            {
+                "limit": self._settings.max_wrong,
+                "confidence": self._settings.confidence,
+                "checked": evidence.checked,
+                "wrong": evidence.wrong,
+            }
+        )
+
+    def is_drawn(self, signal: Signal, scope: str) -> bool:
+        """Whether a signal is asked about although reuse is certified; the same for the same signal, at any time."""
+        drawn = hashlib.sha256(f"{scope}\x1f{signal.id}\x1f{signal.content_hash}".encode()).digest()
+        return int.from_bytes(drawn[:8], "big") < self._settings.check_share * 2**64
+
+
+def check(near: NearReading, predicted: Outcome, found: Outcome) -> NewReuse:
+    """The evidence of one check: what reuse would have come to, and what the model came to."""
+    return NewReuse(
+        icp_id=found.profile.id,
+        of_signal_id=near.candidate.signal_id,
+        kind="check",
+        scope=near.scope,
+        similarity=near.candidate.similarity,
+        predicted=decision(predicted),
+        found=decision(found),
+        wrong=is_wrong(predicted, found),
+        certified=near.certified,
+        calls=near.taken.calls,
+        tokens=near.taken.tokens,
+    )
+
+
+def is_wrong(predicted: Outcome, found: Outcome) -> bool:
+    """Whether two outcomes for one ICP are different decisions; see the head of this module."""
+    if (predicted.classification is None) != (found.classification is None) or predicted.makes_lead != found.makes_lead:
+        return True
+    return abs(RANK[predicted.bucket] - RANK[found.bucket]) > 1
+
+
+def decision(outcome: Outcome) -> str:
+    """An outcome in a word or two, for the journal of checks."""
+    if outcome.classification is None:
+        return outcome.bucket.value
+    return f"{'match' if outcome.makes_lead else 'no_match'}/{outcome.bucket.value}"
+
+
+def reuse(near: NearReading, profile: Profile) -> NewReuse:
+    """The row of a reading that was taken over."""
+    return NewReuse(
+        icp_id=profile.id,
+        of_signal_id=near.candidate.signal_id,
+        kind=NEAR,
+        scope=near.scope,
+        similarity=near.candidate.similarity,
+        certified=True,
+        calls=near.taken.calls,
+        tokens=near.taken.tokens,
+    )
+
+
+def _speak_alike(keep: Keep, earlier: JudgementRow | None) -> bool:
+    """Whether the ICP's own words speak for both signals alike: what changed may hold just the word that the ICP looks for."""
+    if earlier is None or earlier.score is None or earlier.decision != "keep":
+        return False
+    same = [fold(r) for r in keep.reasons] == [fold(r) for r in earlier.reasons]
+    return same and abs(keep.score - earlier.score) <= _SCORE_APART
