@@ -25,7 +25,6 @@ from leadd.core.outcomes import RANK, Outcome
 from leadd.core.passages import key_of_title
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
-from leadd.core.sketches import similarity, sketch
 from leadd.core.standing_answers import NEAR, StandingAnswers, Taken
 from leadd.learn.rare_errors import ErrorBound
 from leadd.store import Store
@@ -69,11 +68,15 @@ class Nearby:
         """Sketches by signal id; none where near reuse is switched off or no model would be asked. Computing only."""
         if not self._settings.enabled or not self._answers.by_model():
             return {}
+        from leadd.core.sketches import sketch  # noqa: PLC0415 - brings numpy, which nobody pays for who has no model
+
         made = ((s.id, sketch(" ".join(key_of_title(s.title)), s.text)) for s in signals)
         return {signal_id: NewSketch(found.signature, found.bands) for signal_id, found in made if found is not None}
 
     async def candidates(self, signal: Signal, own: NewSketch) -> tuple[Candidate, ...]:
         """Earlier signals that are done and the same opening as this one, the most similar first."""
+        from leadd.core.sketches import similarity  # noqa: PLC0415 - there already, where there is a sketch
+
         rows = await self._store.sketches.candidates(own.bands, signal.id, limit=_CANDIDATES)
         scored = [Candidate(row.signal_id, similarity(own.signature, row.signature)) for row in rows]
         alike = sorted((c for c in scored if c.similarity >= self._settings.min_similarity), key=lambda c: -c.similarity)

@@ -1,7 +1,7 @@
 """Sketches of texts: MinHash signatures over word shingles, from which the similarity of two texts is estimated.
 
 Broder 1997, "On the resemblance and containment of documents"; bands as in Indyk and Motwani 1998. The same text gives the
-same sketch in every process and on every machine.
+same sketch in every process and on every machine. Brings numpy: imported where a model is asked, not before.
 """
 
 from __future__ import annotations
