@@ -115,22 +115,23 @@ class Search:
         self._candidates: tuple[Candidate, ...] | None = None
         self._reuses: list[NewReuse] = []
         self._checks: dict[int, NearReading] = {}
-        self._is_read = False
+        self._is_new = False
 
     async def reading(self, profile: Profile, keep: Keep) -> Reading | None:
         """The earlier reading to take for this ICP, or None where the model is to be asked."""
         if not self._is_open:
             return None
-        found = await self._of_twin(profile, keep) or await self._of_near(profile, keep)
-        self._is_read = self._is_read or found is None
-        return found
+        return await self._of_twin(profile, keep) or await self._of_near(profile, keep)
 
     def trace(self, ends: Sequence[Outcome]) -> Trace | None:
-        """What the end of the signal leaves: reuses, checks of what reuse would have said, and its sketch if it was read."""
+        """What the end of the signal leaves: reuses, checks of what reuse would have said, and its sketch.
+
+        A sketch is kept only of what resembled nothing that still holds: one for each opening, however often it comes again.
+        """
         if not self._is_open:
             return None
         checks = [self._check(self._checks[end.profile.id], end) for end in ends if end.profile.id in self._checks]
-        return Trace(self._hints.sketch if self._is_read else None, (*self._reuses, *checks))
+        return Trace(self._hints.sketch if self._is_new else None, (*self._reuses, *checks))
 
     async def _of_twin(self, profile: Profile, keep: Keep) -> Reading | None:
         if not self._looked_for_twin:
@@ -152,6 +153,7 @@ class Search:
             self._candidates = await self._nearby.candidates(self._signal, self._hints.sketch)
         near = await self._nearby.reading(self._candidates, self._signal, profile, keep)
         if near is None:
+            self._is_new = True
             return None
         if not near.take:
             self._checks[profile.id] = near

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from leadd.api import Signal
 from leadd.api.lexical import fold
 from leadd.config.settings import NearSettings
+from leadd.core.companies import fold_name
 from leadd.core.differences import difference
 from leadd.core.outcomes import RANK, Outcome
-from leadd.core.passages import key_of_title
+from leadd.core.passages import key_of_title, tokens_of
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
 from leadd.core.standing_answers import NEAR, StandingAnswers, Taken
@@ -70,7 +71,7 @@ class Nearby:
             return {}
         from leadd.core.sketches import sketch  # noqa: PLC0415 - brings numpy, which nobody pays for who has no model
 
-        made = ((s.id, sketch(" ".join(key_of_title(s.title)), s.text)) for s in signals)
+        made = ((s.id, sketch(block_of(s), s.text)) for s in signals)
         return {signal_id: NewSketch(found.signature, found.bands) for signal_id, found in made if found is not None}
 
     async def candidates(self, signal: Signal, own: NewSketch) -> tuple[Candidate, ...]:
@@ -116,6 +117,12 @@ class Nearby:
         """Whether a signal is asked about although reuse is certified; the same for the same signal, at any time."""
         drawn = hashlib.sha256(f"{scope}\x1f{signal.id}\x1f{signal.content_hash}".encode()).digest()
         return int.from_bytes(drawn[:8], "big") < self._settings.check_share * 2**64
+
+
+def block_of(signal: Signal) -> str:
+    """What two signals must share to be looked at together: the gate would part them by title, place or company anyway."""
+    place = tokens_of(fold(signal.location or ""))
+    return "\x1f".join((" ".join(key_of_title(signal.title)), " ".join(place), fold_name(signal.company or "")))
 
 
 def check(near: NearReading, predicted: Outcome, found: Outcome) -> NewReuse:
