@@ -11,8 +11,9 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-HARMLESS = _set("a an the and & please kindly also very really truly our your that which is are we're you'll you're")
-"""Function words whose presence, absence or exchange within a sentence flips nothing."""
+HARMLESS = _set("a an the and & please kindly also very really truly that which is are we're you'll you're")
+"""Function words whose presence, absence or exchange within a sentence flips nothing. 'Our' and 'your' are none: they tell a
+wish from an offer."""
 
 NEGATIONS = _set(
     """

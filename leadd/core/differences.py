@@ -113,17 +113,14 @@ class _Comparison:
         left, right = [t for p in gone for t in p.tokens], [t for p in come for t in p.tokens]
         if left == right:
             return None  # the same words in other lines
-        if gone and come and max(len(left), len(right)) <= _MOST_TOKENS:
-            worst = _worst_of(left, right)
-            if worst is None:
-                return None
-            if not any(self._stands_elsewhere(p) for p in (*gone, *come)):
+        fresh = [[p for p in side if not self._stands_elsewhere(p)] for side in (gone, come)]
+        lone = [*gone, *come]
+        if all(fresh):
+            worst = _worst_of(*([t for p in side for t in p.tokens] for side in fresh))
+            if worst is not None:
                 return worst
-        for passage in (*gone, *come):
-            found = self._of_lone(passage)
-            if found is not None:
-                return found
-        return None
+            lone = [p for p in lone if self._stands_elsewhere(p)]
+        return next((found for found in map(self._of_lone, lone) if found is not None), None)
 
     def _stands_elsewhere(self, passage: Passage) -> bool:
         return bool(self._first[passage.tokens] and self._second[passage.tokens])
@@ -146,7 +143,9 @@ class _Comparison:
 
 
 def _worst_of(left: Sequence[str], right: Sequence[str]) -> Difference | None:
-    """The first changed word that is not harmless, or None."""
+    """The first changed word that is not harmless, or None; what is too long to be compared word by word is not harmless."""
+    if max(len(left), len(right)) > _MOST_TOKENS:
+        return Difference("size", f"sentences of {max(len(left), len(right))} words differ")
     matcher = SequenceMatcher(None, left, right, autojunk=False)
     for tag, a1, a2, b1, b2 in matcher.get_opcodes():
         if tag == "equal":

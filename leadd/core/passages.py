@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 )
 _SPACED_RANGE = re.compile(r"(?<=\d)[ \t]{1,3}-[ \t]{1,3}(?=\d)")
 _TRACKING = re.compile(
-    r"#li-[a-z]{2}\d{0,3}(?![\w\-])"
+    r"#li-(?!us|uk|eu|ca|de|fr|es|it|nl|ie|pl|il|sg|au|jp|br|ch|at)[a-z]{2}\d{0,3}(?![\w\-])"
     r"|\b(?:job|req|requisition|posting|vacancy|tracking) ?(?:id|code|ref|reference|nr\.?)\s?[:#]\s?[a-z]{0,4}[\-_ ]?\d{3,}\b",
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+", re.IGNORECASE)
@@ -27,7 +27,8 @@ _LONG_ID = re.compile(r"\d{5,}|[0-9a-f]{8}-[0-9a-f\-]{20,}")
 _FOR_TRACKING = re.compile(r"(?:utm-\w+|src|source|ref|gh-src|gh-jid|lever-source|trk|tracking|fbclid|gclid)=")
 _GENDERS = re.compile(r"[(\[]?\b[mwdfxhi](?:\s?[/|*,]\s?[mwdfxhi]){1,3}\b[)\]]?|[(\[]\s?(?:all genders|gn)\s?[)\]]")
 _TITLE_ID = re.compile(
-    r"[\s\-–|,(\[]{1,4}(?:(?:job|req|requisition|ref|posting) ?(?:id|no)?[.:# ]{1,2}|#)[a-z]{0,3}-?\d{3,}[)\]]?\s*\Z"
+    r"[\s\-–|,(\[]{1,4}(?:(?:(?:job|req|requisition|ref|posting) ?(?:id|no)|ref|req|id)[.:# ]{1,2}[a-z]{0,3}-?\d{3,}|#\d{5,})"
+    r"[)\]]?\s*\Z"
 )
 _BULLET = re.compile(r"\s*(?:[-*•‣⁃·●◦○▪▫■□▶►▸➤➢➔→★✦◆]|\d{1,2}[.)])\s")
 _SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[^\W\d_a-z])")

@@ -46,7 +46,7 @@ def of_ad(ad: Ad) -> Signal:
         ("and curious minds.", "and curious minds. We like tea and rain."),
         ("take our time", "really take our time"),
         ("for more.", "for more.\n\n#LI-AB1"),
-        ("write letters to our", "write letters to the"),
+        ("write letters to", "also write the letters to"),
     ],
 )
 def test_what_is_harmless_is_no_difference(old: str, new: str) -> None:
@@ -62,6 +62,9 @@ def test_what_is_harmless_is_no_difference(old: str, new: str) -> None:
         ("in March", "in April", "time"),
         ("is remote", "is onsite", "terms"),
         ("is remote", "is not remote", "negation"),
+        ("to our customers", "to your customers", "words"),
+        ("for more.", "for more.\n\n#LI-UK", "words"),
+        ("We are glad of every letter.", "We are glad of every stone. We are glad of every stone.", "words"),
         ("is remote.", "is remote. You cannot do it from elsewhere.", "negation"),
         ("in Lyon", "in Madrid", "place"),
         ("plan the fair", "skip the fair", "words"),
@@ -123,7 +126,13 @@ def test_a_title_may_carry_marks(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("C developer", "C++ developer"), ("Nurse level 2", "Nurse level 3"), ("R&D lead", "RD lead")]
+    ("one", "other"),
+    [
+        ("C developer", "C++ developer"),
+        ("Nurse level 2", "Nurse level 3"),
+        ("Summer job 2024", "Summer job 2025"),
+        ("R&D lead", "RD lead"),
+    ],
 )
 def test_signs_and_numbers_of_a_title_count(one: str, other: str) -> None:
     assert difference(signal(title=one), signal(title=other)) is not None
