@@ -113,7 +113,8 @@ class Core:
         )  # fmt: skip
         self.kept = KeptAnswers(store, reader, self.profiles, inference)
         points = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
-        self.earlier = EarlierReadings(store, inference, prompts, points, settings.cache.near)
+        near = settings.cache.near.model_copy(update={"enabled": settings.cache.enabled and settings.cache.near.enabled})
+        self.earlier = EarlierReadings(store, inference, prompts, points, near)
         self.pipeline = Pipeline(
             store, inference, reader, self.earlier, self.profiles, self.events, clock, log, settings,
             owner=self.owner, sinks=self.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),

@@ -205,8 +205,9 @@ async def until_known(core: Core) -> None:
     await core.inference.wait_available(Role.CLASSIFY, Method.MODEL)
 
 
-async def test_switched_off_nothing_is_kept_and_nothing_taken(home: Home) -> None:
-    home.change(cache={"near": {"enabled": False}})
+@pytest.mark.parametrize("cache", [{"near": {"enabled": False}}, {"enabled": False}])
+async def test_switched_off_nothing_is_kept_and_nothing_taken(home: Home, cache: dict[str, object]) -> None:
+    home.change(cache=cache)
     async with home.core() as core:
         await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 4))], 0)
         now = await figures(core)

@@ -27,6 +27,7 @@ async def test_triages_come_oldest_first_with_what_became_of_them(store: Store, 
     await triaged(store, make, icp, "three", classified=None, decision="no")
     await triaged(store, make, icp, "failed", decision="failed", failure="length")
     await triaged(store, make, icp, "twin", cache="twin")
+    await triaged(store, make, icp, "near", cache="near")
     await triaged(store, make, other, "elsewhere")
     rows = await store.learning.triaged(icp.id)
     assert [(r.answer["name"], r.classified, r.decision, r.method) for r in rows] == [
