@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,10 +26,12 @@ from leadd.store.rows import SignalRow
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What is known of a signal before it is read: whether an equal text came earlier, and its sketch where one was made."""
+    """What is known of a signal before it is read: its sketch where one was made, and whether an equal or a near text came
+    earlier."""
 
     may_have_twin: bool = True
     sketch: NewSketch | None = None
+    may_have_near: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,17 @@ class EarlierReadings:
         self._twins = Twins(store, self._answers)
         self._nearby = Nearby(store, self._answers, settings)
 
-    async def possible_twins(self, signals: Sequence[Signal]) -> frozenset[int]:
-        """The ids of those that have an earlier signal with the same text."""
-        return await self._twins.possible(signals) if signals else frozenset()
+    async def hints(self, signals: Sequence[Signal]) -> dict[int, Hints]:
+        """What is known of signals that are about to be read, by id: a few looks for all of them together.
 
-    def sketches(self, signals: Sequence[Signal]) -> dict[int, NewSketch]:
-        """Sketches of signals by id, where near reuse may come to need them; half a millisecond each, meant for a thread."""
-        return self._nearby.sketches(signals)
+        Sketches take half a millisecond each and are made in a thread, where near reuse may come to need them.
+        """
+        if not signals:
+            return {}
+        twins = await self._twins.possible(signals)
+        sketches = await asyncio.to_thread(self._nearby.sketches, signals)
+        near = await self._nearby.possible(sketches)
+        return {s.id: Hints(s.id in twins, sketches.get(s.id), s.id in near) for s in signals}
 
     def search(self, signal: SignalRow, hints: Hints) -> Search:
         """A search for one signal. Nobody looks for what a person asks: they want it read."""
@@ -150,7 +157,9 @@ class Search:
         if self._hints.sketch is None:
             return None
         if self._candidates is None:
-            self._candidates = await self._nearby.candidates(self._signal, self._hints.sketch)
+            self._candidates = ()
+            if self._hints.may_have_near:
+                self._candidates = await self._nearby.candidates(self._signal, self._hints.sketch)
         near = await self._nearby.reading(self._candidates, self._signal, profile, keep)
         if near is None:
             self._is_new = True

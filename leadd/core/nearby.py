@@ -14,7 +14,8 @@ two readings of one text by one model may differ.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from leadd.api import Signal
@@ -36,6 +37,8 @@ _CANDIDATES = 16
 _READ = 4
 """Candidates whose texts are compared, the most similar first: each costs a look at the database."""
 _SCORE_APART = 5.0
+_ON_THE_WAY = 1024
+"""Signals that may have been handed on and not ended yet, whose sketches are not in the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Nearby:
         self._store = store
         self._answers = answers
         self._settings = settings
+        self._lately: deque[NewSketch] = deque(maxlen=_ON_THE_WAY)
 
     def sketches(self, signals: Iterable[Signal]) -> dict[int, NewSketch]:
         """Sketches by signal id; none where near reuse is switched off or no model would be asked. Computing only."""
@@ -73,6 +77,23 @@ class Nearby:
 
         made = ((s.id, sketch(block_of(s), s.text)) for s in signals)
         return {signal_id: NewSketch(found.signature, found.bands) for signal_id, found in made if found is not None}
+
+    async def possible(self, sketches: Mapping[int, NewSketch]) -> frozenset[int]:
+        """The ids of those that share a band with an earlier signal, or with one that is on its way: one look for all of them.
+
+        Meant for every signal that is handed on, in order; the others need not be looked for one by one.
+        """
+        if not sketches:
+            return frozenset()
+        on_the_way = {band for other in self._lately for band in other.bands}
+        known = await self._store.sketches.known({band for own in sketches.values() for band in own.bands})
+        found = set()
+        for signal_id, own in sorted(sketches.items()):
+            if not known.isdisjoint(own.bands) or not on_the_way.isdisjoint(own.bands):
+                found.add(signal_id)
+            on_the_way.update(own.bands)
+            self._lately.append(own)
+        return frozenset(found)
 
     async def candidates(self, signal: Signal, own: NewSketch) -> tuple[Candidate, ...]:
         """Earlier signals that are done and the same opening as this one, the most similar first."""

@@ -152,17 +152,14 @@ class Pipeline:
 
     async def _hand_over(self, kept: Sequence[Judged], unsettled: set[int]) -> None:
         """Give signals to the readers, a batch of vectors at a time; those that were taken leave `unsettled`."""
-        signals = [j.signal for j in kept]
-        twins = await self._earlier.possible_twins(signals)
-        sketches = await asyncio.to_thread(self._earlier.sketches, signals) if kept else {}
+        hints = await self._earlier.hints([j.signal for j in kept])
         left = list(kept)
         while left:
             part, left = left[: self._vectors.batch], left[self._vectors.batch :]
             near = await self._vectors.similarities([j.signal for j in part], self._profiles.current)
             for item in part:
                 signal_id = item.signal.id
-                hints = Hints(signal_id in twins, sketches.get(signal_id))
-                if await self._queue.put(replace(item, hints=hints, near=near.get(signal_id, {}))):
+                if await self._queue.put(replace(item, hints=hints[signal_id], near=near.get(signal_id, {}))):
                     unsettled.discard(signal_id)
 
     async def read_turn(self) -> float | None:

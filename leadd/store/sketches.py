@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from leadd.store.bulk import columns, pack, pack_ids
 from leadd.store.database import Database
@@ -28,6 +29,14 @@ class SketchRepo:
             (pack_ids(bands), before_id, limit),
         )
         return [SketchRow(row[0], row[1], row[2]) for row in rows]
+
+    async def known(self, bands: Iterable[int]) -> frozenset[int]:
+        """Those of many bands that some signal has."""
+        row = await self._db.fetch_one(
+            "SELECT json_group_array(value) FROM json_each(?) WHERE EXISTS (SELECT 1 FROM sketch_band WHERE hash = value)",
+            (pack_ids(bands),),
+        )
+        return frozenset() if row is None else frozenset(json.loads(row[0]))
 
     async def evidence(self, icp_id: int, scope: str) -> Evidence:
         """All checks of an ICP in one scope."""

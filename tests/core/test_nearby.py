@@ -216,6 +216,14 @@ async def test_switched_off_nothing_is_kept_and_nothing_taken(home: Home, cache:
     assert triage != "near"
 
 
+async def test_a_repost_in_the_batch_of_its_original_is_found_too(home: Home) -> None:
+    home.change(cache=EASY, pipeline={"in_flight": 1})
+    async with home.core() as core:
+        await core.ingest([original(), original("Beta"), repost(1), repost(2), repost(3, "Beta")])
+        await settled(core, 5)
+        assert (await figures(core)).checked == 3
+
+
 async def test_exact_twins_are_counted_as_what_they_saved(home: Home) -> None:
     async with home.core() as core:
         done = await one_by_one(home, core, [original()], 0)

@@ -26,6 +26,8 @@ async def test_candidates_are_earlier_signals_by_shared_bands(store: Store, make
     assert [row.signal_id for row in await store.sketches.candidates((1, 2, 3), d, limit=1)] == [a]
     assert await store.sketches.candidates((7, 2**63 - 1), d) == []
     assert await store.sketches.candidates((), d) == []
+    assert await store.sketches.known((1, 9, 77, 2**63 - 1)) == {1, 9}
+    assert await store.sketches.known(()) == frozenset()
 
 
 async def test_evidence_and_counts(store: Store, make: Any) -> None:
