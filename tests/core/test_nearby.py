@@ -224,6 +224,20 @@ async def test_a_repost_in_the_batch_of_its_original_is_found_too(home: Home) ->
         assert (await figures(core)).checked == 3
 
 
+async def test_each_icp_has_evidence_of_its_own(home: Home) -> None:
+    home.change(cache=EASY)
+    async with home.core() as core:
+        done = await one_by_one(home, core, [original(), repost(1)], 0)
+        await core.store.icps.add(
+            Icp(**{**ICP.model_dump(), "name": "other", "description": "Whoever hires a first marketer."})
+        )
+        await core.icps_changed()
+        done = await one_by_one(home, core, [repost(2)], done)
+        assert [(f.icp, f.checked) for f in await core.reuse_figures()] == [("marketing", 2), ("other", 0)]
+        await one_by_one(home, core, [repost(3)], done)
+        assert [(f.icp, f.checked) for f in await core.reuse_figures()] == [("marketing", 3), ("other", 1)]
+
+
 async def test_exact_twins_are_counted_as_what_they_saved(home: Home) -> None:
     async with home.core() as core:
         done = await one_by_one(home, core, [original()], 0)
