@@ -38,10 +38,22 @@ def stats(as_json: bool) -> None:
         say()
         heads = ("tier", "role", "hits", "refusals", "misses", "age of hits", "read", "tokens saved")
         table(heads, roles, numbers=(2, 3, 4, 5, 6, 7))
+    for row in found["reuse"]:
+        _tell_reuse(row)
     if found["waited_for_others"]:
         say(
             f"{found['waited_for_others']} questions waited for another process's answer, {found['taken_over']} were taken over"
         )
+
+
+def _tell_reuse(row: dict[str, Any]) -> None:
+    saved = row["saved"]
+    say()
+    say(f"{row['icp']}: {saved['twins']} exact repeats took an earlier answer ({saved['twin_calls']} calls saved)")
+    words = {"off": "off (cache.near.enabled)", "suspended": "suspended: the proof no longer holds"}
+    took = f"{saved['near']} took one ({saved['near_calls']} calls, {saved['near_tokens']:,} tokens saved)"
+    say(f"  near duplicates: {words.get(row['state'], row['state'])}; {took}")
+    say(f"  {row['explanation']}")
 
 
 def saved_line(saved: dict[str, Any]) -> str:

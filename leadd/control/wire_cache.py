@@ -9,10 +9,42 @@ from leadd.control.wire_house import RowProblem
 from leadd.control.wire_models import CacheFigures
 
 
+class ReuseSaved(Answer):
+    """Signals that took an earlier one's answers (exact twins and near duplicates), and what that saved, over all time."""
+
+    twins: int
+    near: int
+    checks: int
+    twin_calls: int
+    twin_tokens: int
+    near_calls: int
+    near_tokens: int
+
+
+class ReuseOut(Answer):
+    """Reuse of near duplicates for one ICP: off, learning, certified or suspended, and the evidence for it.
+
+    `upper` is the highest rate of wrong reuse that the checks leave open; it has to be under `limit`.
+    """
+
+    icp_id: int
+    icp: str
+    state: str
+    upper: float
+    limit: float
+    confidence: float
+    checked: int
+    wrong: int
+    checks_missing: int
+    explanation: str
+    saved: ReuseSaved
+
+
 class CacheStatsOut(CacheFigures):
-    """The figures, with what the cache saved in the last 24 hours, and askers that waited for another process's answer."""
+    """The figures, with what the cache saved in the last 24 hours, reuse by ICP, and askers that waited for another process."""
 
     saved: dict[str, Any]
+    reuse: list[ReuseOut]
     dropped: int
     waited_for_others: int
     taken_over: int

@@ -274,13 +274,14 @@ class Pipeline:
         return None if due_ms is None else max(0.05, (due_ms - self._clock.now_ms()) / 1000)
 
     async def _record(self, signal: SignalRow, ends: tuple[Outcome, ...], trace: Trace | None) -> Done:
-        self.counts.read += 1
         if all(o.bucket is Bucket.FILTERED for o in ends):
             await self._store.signals.finish_filtered([outcomes.finish(signal, ends, trace)])
+            self.counts.read += 1
             return Done(signal, ends)
         threshold = self._settings.scoring.dossier_threshold
         record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), threshold, trace)
         result = await self._store.leads.record(record)
+        self.counts.read += 1
         made: list[tuple[int, int, bool]] = []
         for lead, icp_id in zip(result.leads, [o.profile.id for o in ends if o.makes_lead], strict=True):
             made.append((lead.lead_id, icp_id, lead.created))

@@ -54,7 +54,8 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The checks of one ICP in one scope; `was_certified` where reuse was certified at any of them."""
+    """The earlier signals whose reuse was checked for one ICP in one scope, and those of them that would have been wrong;
+    `was_certified` where reuse was certified at any of the checks."""
 
     checked: int = 0
     wrong: int = 0

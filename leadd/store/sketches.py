@@ -39,10 +39,11 @@ class SketchRepo:
         return frozenset() if row is None else frozenset(json.loads(row[0]))
 
     async def evidence(self, icp_id: int, scope: str) -> Evidence:
-        """All checks of an ICP in one scope."""
+        """All checks of an ICP in one scope, each earlier signal once: an advert that comes back a hundred times says the same
+        a hundred times. It counts as wrong where any of its checks was."""
         row = await self._db.fetch_one(
-            "SELECT count(*), coalesce(sum(wrong), 0), coalesce(max(certified), 0) FROM reuse "
-            "WHERE icp_id = ? AND scope = ? AND kind = 'check'",
+            "SELECT count(DISTINCT of_signal_id), count(DISTINCT CASE WHEN wrong THEN of_signal_id END), "
+            "coalesce(max(certified), 0) FROM reuse WHERE icp_id = ? AND scope = ? AND kind = 'check'",
             (icp_id, scope),
         )
         return Evidence() if row is None else Evidence(row[0], row[1], bool(row[2]))

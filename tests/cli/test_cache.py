@@ -60,6 +60,15 @@ def test_why_says_that_it_is_kept(home: Cli) -> None:
     assert "there is no signal 99" in missing.err
 
 
+def test_stats_show_the_bound_and_its_evidence_for_near_duplicates(home: Cli) -> None:
+    (reuse,) = home.run("cache", "stats", "--json").data["reuse"]
+    assert (reuse["icp"], reuse["state"], reuse["checked"]) == ("marketing_first_hire", "learning", 0)
+    assert reuse["limit"] == 0.01
+    told = home.run("cache", "stats").out
+    assert "near duplicates: learning; 0 took one" in told
+    assert f"{reuse['checks_missing']} more checks without an error would prove it" in told
+
+
 def test_status_tells_what_was_saved(home: Cli) -> None:
     cache = home.run("status", "--json").data["cache"]
     assert cache["answers"] >= 2

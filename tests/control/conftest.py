@@ -160,6 +160,9 @@ class RuleCore:
         self.seen.clear()
         return 5
 
+    async def reuse_figures(self) -> list[Any]:
+        return []
+
     @property
     def kept(self) -> RuleCore:
         return self

@@ -22,13 +22,26 @@ EASY = {"near": {"max_wrong": 0.3, "confidence": 0.8, "check_share": 0.25}}
 """A bound that a handful of checks can prove."""
 
 
+FIRMS = [
+    f"{a}{b}"
+    for a in ("Nord", "Sued", "West", "Ost", "Hoch", "Alt", "Neu")
+    for b in ("werk", "haus", "bau", "hof", "tal", "feld", "see", "au")
+]
+"""Evidence counts each opening once, so it takes many of them."""
+
+
+def about(company: str) -> str:
+    own = f"{company} builds parts for bicycles and sells them to workshops, {company} grows with what its customers ask for."
+    return f"{AD} {own}"
+
+
 def original(company: str = "Acme") -> SignalDraft:
-    return SignalDraft(text=AD, title="First marketer", company=company, external_id=f"original of {company}")
+    return SignalDraft(text=about(company), title="First marketer", company=company, external_id=f"original of {company}")
 
 
 def repost(number: int, company: str = "Acme") -> SignalDraft:
     """The same opening in another typography; never the same bytes twice."""
-    text = AD.replace(". ", "." + "\n" * (1 + number % 2), 1) + f"\n\n#LI-AB{number}"
+    text = about(company).replace(". ", "." + "\n" * (1 + number % 2), 1) + f"\n\n#LI-AB{number}"
     return SignalDraft(
         text=text, title="First Marketer", company=f"{company} GmbH", external_id=f"repost {number} of {company}"
     )
@@ -43,6 +56,12 @@ async def one_by_one(home: Home, core: Core, drafts: list[SignalDraft], done: in
     return done
 
 
+async def learnt(home: Home, core: Core, count: int = 11) -> int:
+    """So many openings that came twice, which is evidence enough; how many signals are done then."""
+    firms = FIRMS[:count]
+    return await one_by_one(home, core, [*map(original, firms), *(repost(1, firm) for firm in firms)], 0)
+
+
 async def figures(core: Core) -> ReuseFigures:
     (found,) = await core.reuse_figures()
     return found
@@ -53,30 +72,35 @@ def asked(home: Home) -> int:
     return sum(role is not Role.DOSSIER and "team of" in text for role, text in home.model.calls)
 
 
+def whole(home: Home) -> int:
+    """Questions for the whole structure; triage may be settled without one once leadd has seen enough."""
+    return sum(role is Role.CLASSIFY for role, _ in home.model.calls)
+
+
 async def test_a_stream_of_reposts_earns_its_certificate_and_a_changed_prompt_ends_it(home: Home) -> None:
     home.change(cache=EASY)
     async with home.core() as core:
-        done = await one_by_one(home, core, [original()], 0)
+        done = await one_by_one(home, core, [original(FIRMS[0])], 0)
         assert (await figures(core)).state == "learning"
-        per_signal = asked(home)
-        assert per_signal > 0
+        assert whole(home) == 1
+        done = await one_by_one(home, core, [original(firm) for firm in FIRMS[1:]], done)
         number = 0
         while (await figures(core)).state == "learning":
+            before = whole(home)
+            done = await one_by_one(home, core, [repost(1, FIRMS[number])], done)
+            assert whole(home) == before + 1, "in silence: asked as if nothing were known"
             number += 1
-            before = asked(home)
-            done = await one_by_one(home, core, [repost(number)], done)
-            assert asked(home) == before + per_signal, "in silence: asked as if nothing were known"
         learnt = await figures(core)
         assert (learnt.state, learnt.checked, learnt.wrong, learnt.saved.near) == ("certified", number, 0, 0)
         assert 0 < learnt.upper < learnt.limit
-        before = asked(home)
-        done = await one_by_one(home, core, [repost(number + n) for n in range(1, 31)], done)
+        before = whole(home)
+        done = await one_by_one(home, core, [repost(1, firm) for firm in FIRMS[number : number + 30]], done)
         later = await figures(core)
         assert later.state == "certified"
         assert later.saved.near + (later.checked - learnt.checked) == 30
         assert 15 <= later.saved.near < 30, "a share is still checked"
-        assert asked(home) - before == per_signal * (later.checked - learnt.checked)
-        assert later.saved.near_calls == per_signal * later.saved.near
+        assert whole(home) - before == later.checked - learnt.checked
+        assert later.saved.near_calls >= later.saved.near
         assert later.saved.near_tokens > 100 * later.saved.near
         last = (await core.store.signals.list(limit=1)).items[0].id
         # other words in the ICP: the evidence spoke of another question
@@ -86,20 +110,28 @@ async def test_a_stream_of_reposts_earns_its_certificate_and_a_changed_prompt_en
         )
         await core.icps_changed()
         assert (await figures(core)).state == "learning"
-        before = asked(home)
-        await one_by_one(home, core, [repost(99)], done)
-        assert asked(home) == before + per_signal
+        before = whole(home)
+        await one_by_one(home, core, [repost(99, FIRMS[0])], done)
+        assert whole(home) == before + 1
         assert (await figures(core)).checked == 0, "what was answered before the change is no candidate any more"
         assert last > 0
+
+
+async def test_an_opening_that_comes_back_again_and_again_is_evidence_once(home: Home) -> None:
+    home.change(cache=EASY)
+    async with home.core() as core:
+        await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 16))], 0)
+        now = await figures(core)
+    assert (now.state, now.checked) == ("learning", 1)
 
 
 async def test_what_is_taken_over_names_its_origin_and_is_the_same_outcome(home: Home) -> None:
     home.change(cache={"near": {**EASY["near"], "check_share": 1e-9}})
     async with home.core() as core:
-        done = await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 12))], 0)
+        done = await learnt(home, core)
         assert (await figures(core)).state == "certified"
         calls = asked(home)
-        await one_by_one(home, core, [repost(50)], done)
+        await one_by_one(home, core, [repost(50, FIRMS[0])], done)
         assert asked(home) == calls
         rows = (await core.store.signals.list()).items
         newest, oldest = rows[0], rows[-1]
@@ -115,7 +147,7 @@ async def test_what_is_taken_over_names_its_origin_and_is_the_same_outcome(home:
         origin = int(journal[-1].reasons[0].rsplit(" ", 1)[1])
         assert all(r.cache == "miss" for r in await core.store.judgements.for_signal(origin) if r.stage == "classify")
         # an exact twin of what was taken over is not passed on as if a model had said it
-        await one_by_one(home, core, [replace(repost(50), external_id="again")], done + 1)
+        await one_by_one(home, core, [replace(repost(50, FIRMS[0]), external_id="again")], done + 1)
         again = (await core.store.signals.list(limit=1)).items[0]
         assert {r.cache for r in await core.store.judgements.for_signal(again.id) if r.stage in ("triage", "classify")} == {
             "near"
@@ -125,7 +157,7 @@ async def test_what_is_taken_over_names_its_origin_and_is_the_same_outcome(home:
 async def test_reuse_that_goes_wrong_suspends_itself(home: Home) -> None:
     home.change(cache={"near": {**EASY["near"], "check_share": 1.0}})
     async with home.core() as core:
-        done = await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 12))], 0)
+        done = await learnt(home, core)
         assert (await figures(core)).state == "certified"
         answer = home.model.answer
 
@@ -136,7 +168,7 @@ async def test_reuse_that_goes_wrong_suspends_itself(home: Home) -> None:
             return {**found, "match": False, "fit": 0, "pain": 0} if isinstance(found, dict) and is_odd else found
 
         home.model.answer = fickle
-        await one_by_one(home, core, [repost(n) for n in range(40, 48)], done)
+        await one_by_one(home, core, [repost(n, firm) for n, firm in enumerate(FIRMS[:8], 40)], done)
         now = await figures(core)
     assert (now.state, now.wrong > 0) == ("suspended", True)
     assert now.upper > now.limit
@@ -146,14 +178,14 @@ async def test_reuse_that_goes_wrong_suspends_itself(home: Home) -> None:
 async def test_what_differs_in_a_thing_that_matters_is_no_evidence_and_no_reuse(home: Home) -> None:
     home.change(cache={"near": {**EASY["near"], "check_share": 1e-9}})
     async with home.core() as core:
-        done = await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 12))], 0)
+        done = await learnt(home, core)
         before = await figures(core)
         others = [
-            replace(repost(60), text=repost(60).text.replace("seven", "eight")),
-            replace(repost(61), title="Second marketer"),
-            replace(repost(62), company="Beta GmbH"),
-            replace(repost(63), location="Berlin"),
-            replace(repost(64), text=repost(64).text.replace("overloaded", "not overloaded")),
+            replace(repost(60, FIRMS[0]), text=repost(60, FIRMS[0]).text.replace("seven", "eight")),
+            replace(repost(61, FIRMS[0]), title="Second marketer"),
+            replace(repost(62, FIRMS[0]), company="Gamma GmbH"),
+            replace(repost(63, FIRMS[0]), location="Berlin"),
+            replace(repost(64, FIRMS[0]), text=repost(64, FIRMS[0]).text.replace("overloaded", "not overloaded")),
         ]
         calls = asked(home)
         await one_by_one(home, core, others, done)
@@ -166,7 +198,7 @@ async def test_what_differs_in_a_thing_that_matters_is_no_evidence_and_no_reuse(
 async def test_another_model_begins_anew_and_evidence_survives_a_restart(home: Home) -> None:
     home.change(cache=EASY)
     async with home.core() as core:
-        await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 12))], 0)
+        await learnt(home, core)
         before = await figures(core)
         assert before.state == "certified"
     async with home.core() as core:
@@ -185,18 +217,18 @@ async def test_a_changed_prompt_switches_reuse_off(home: Home) -> None:
     mine.mkdir()
     home.prompt_folders = [mine]
     async with home.core() as core:
-        done = await one_by_one(home, core, [original(), *(repost(n) for n in range(1, 12))], 0)
+        done = await learnt(home, core)
         before = await figures(core)
         assert before.state == "certified"
         shipped = (packaged_folder() / "triage.yaml").read_text(encoding="utf-8")
         (mine / "triage.yaml").write_text(shipped.replace("Should a seller", "Ought a seller"), encoding="utf-8")
         assert core.prompts.load().applied
         calls = asked(home)
-        done = await one_by_one(home, core, [repost(70)], done)
+        done = await one_by_one(home, core, [repost(70, FIRMS[0])], done)
         now = await figures(core)
         assert (now.state, now.checked, now.saved) == ("learning", 0, before.saved)
         assert asked(home) > calls
-        await one_by_one(home, core, [repost(71)], done)
+        await one_by_one(home, core, [repost(71, FIRMS[0])], done)
         assert (await figures(core)).checked == 1, "what the new prompt was asked is a candidate again"
 
 
@@ -221,21 +253,21 @@ async def test_a_repost_in_the_batch_of_its_original_is_found_too(home: Home) ->
     async with home.core() as core:
         await core.ingest([original(), original("Beta"), repost(1), repost(2), repost(3, "Beta")])
         await settled(core, 5)
-        assert (await figures(core)).checked == 3
+        assert (await figures(core)).checked == 2
 
 
 async def test_each_icp_has_evidence_of_its_own(home: Home) -> None:
     home.change(cache=EASY)
     async with home.core() as core:
-        done = await one_by_one(home, core, [original(), repost(1)], 0)
+        done = await one_by_one(home, core, [original(), original("Beta"), repost(1)], 0)
         await core.store.icps.add(
             Icp(**{**ICP.model_dump(), "name": "other", "description": "Whoever hires a first marketer."})
         )
         await core.icps_changed()
-        done = await one_by_one(home, core, [repost(2)], done)
+        done = await one_by_one(home, core, [repost(2, "Beta")], done)
         assert [(f.icp, f.checked) for f in await core.reuse_figures()] == [("marketing", 2), ("other", 0)]
-        await one_by_one(home, core, [repost(3)], done)
-        assert [(f.icp, f.checked) for f in await core.reuse_figures()] == [("marketing", 3), ("other", 1)]
+        await one_by_one(home, core, [repost(3, "Beta")], done)
+        assert [(f.icp, f.checked) for f in await core.reuse_figures()] == [("marketing", 2), ("other", 1)]
 
 
 async def test_exact_twins_are_counted_as_what_they_saved(home: Home) -> None:

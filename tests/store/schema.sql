@@ -317,7 +317,7 @@ CREATE UNIQUE INDEX outbox_once ON outbox (lead_id, sink, revision) WHERE lead_i
 
 CREATE INDEX outbox_standing ON outbox (sink, state);
 
-CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, wrong, certified);
+CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, of_signal_id, wrong, certified);
 
 CREATE UNIQUE INDEX reuse_once ON reuse (signal_id, icp_id, scope);
 

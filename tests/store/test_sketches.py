@@ -32,12 +32,13 @@ async def test_candidates_are_earlier_signals_by_shared_bands(store: Store, make
 
 async def test_evidence_and_counts(store: Store, make: Any) -> None:
     icp = await make.icp()
-    ids = await make.stored(6)
+    ids = await make.stored(7)
     first = ids[0]
     assert await store.sketches.evidence(icp.id, "s1") == Evidence(0, 0, False)
     reuses = [
         NewReuse(icp.id, first, "check", "s1", 0.9, "match/warm", "match/warm"),
         NewReuse(icp.id, first, "check", "s1", 0.8, "match/warm", "no", wrong=True, certified=True),
+        NewReuse(icp.id, ids[1], "check", "s1", 0.9, "no", "no"),
         NewReuse(icp.id, first, "check", "s2", 0.8, "no", "no"),
         NewReuse(icp.id, first, "near", "s1", 0.9, calls=2, tokens=700),
         NewReuse(icp.id, first, "twin", "s1", calls=1, tokens=300),
@@ -46,7 +47,7 @@ async def test_evidence_and_counts(store: Store, make: Any) -> None:
     assert await store.sketches.evidence(icp.id, "s1") == Evidence(2, 1, True)
     assert await store.sketches.evidence(icp.id, "s2") == Evidence(1, 0, False)
     assert await store.sketches.evidence(icp.id + 1, "s1") == Evidence(0, 0, False)
-    assert await store.sketches.counts() == {icp.id: ReuseCounts(1, 1, 3, 1, 300, 2, 700)}
+    assert await store.sketches.counts() == {icp.id: ReuseCounts(1, 1, 4, 1, 300, 2, 700)}
 
 
 async def test_a_signal_counts_once_in_a_scope_and_keeps_its_first_sketch(store: Store, make: Any) -> None:

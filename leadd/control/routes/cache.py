@@ -16,7 +16,15 @@ from leadd.control.model_figures import cache_figures
 from leadd.control.ndjson import Line, LineWriter, read_lines
 from leadd.control.router import Route
 from leadd.control.wire import Done
-from leadd.control.wire_cache import CacheImported, CacheLine, CacheStatsOut, CacheWhyItem, CacheWhyOut, CacheWhyQuery
+from leadd.control.wire_cache import (
+    CacheImported,
+    CacheLine,
+    CacheStatsOut,
+    CacheWhyItem,
+    CacheWhyOut,
+    CacheWhyQuery,
+    ReuseOut,
+)
 from leadd.control.wire_house import RowProblem
 
 SHOWN_PROBLEMS = 200
@@ -54,8 +62,9 @@ class CacheRoutes:
         now = self._house.inference.stats()
         figures = await cache_figures(self._house)
         saved = await self._house.core.kept.saved(self._house.clock.now_ms())
+        reuse = [ReuseOut.model_validate(row) for row in await self._house.core.reuse_figures()]
         return CacheStatsOut(
-            **figures.model_dump(), saved=saved, dropped=now.cache_dropped, waited_for_others=now.cache_waited,
+            **figures.model_dump(), saved=saved, reuse=reuse, dropped=now.cache_dropped, waited_for_others=now.cache_waited,
             taken_over=now.cache_taken_over,
         )  # fmt: skip
 

@@ -27,5 +27,5 @@ CREATE TABLE reuse (
   tokens INTEGER NOT NULL DEFAULT 0,
   at_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, wrong, certified);
+CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, of_signal_id, wrong, certified);
 CREATE UNIQUE INDEX reuse_once ON reuse (signal_id, icp_id, scope);
