@@ -131,7 +131,7 @@ def _exported() -> Iterator[dict[str, Any]]:
 
 
 @cache.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def take(file: Path, as_json: bool) -> None:
     """Take in the entries of FILE, an export of another leadd; lines that cannot be believed are passed over and named."""
@@ -147,7 +147,11 @@ def take(file: Path, as_json: bool) -> None:
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as read:
+    try:
+        read = file.open("rb")
+    except OSError as error:
+        raise Ended(f"{file} cannot be read: {error.strerror}") from None
+    with read:
         while chunk := read.read(262_144):
             yield chunk
 

@@ -91,6 +91,11 @@ def test_another_home_takes_the_answers_over_and_asks_no_model(home: Cli, ollama
         assert f"{len(rows)} entries were taken in" in taken.out
         assert f"{file}, line {len(rows) + 1}: field 'value': its format is None" in taken.err
         assert f"{file}, line {len(rows) + 2}: it is no JSON object" in taken.err
+        lost = other.run("cache", "import", str(tmp_path / "none.jsonl"))
+        assert (lost.code, lost.err.splitlines()[0]) == (
+            1,
+            f"leadd: {tmp_path / 'none.jsonl'} cannot be read: No such file or directory",
+        )
         asked = ollama.fake.stats.as_dict()["completed"]
         ingest(other, tmp_path)
         assert ollama.fake.stats.as_dict()["completed"] == asked
