@@ -4,8 +4,8 @@ Two things give a drift away. Misses: audits find more wanted signals below the 
 the hits come with lower scores than the hits before them, long before enough misses are found (a rank test, as in conformal
 test martingales: Vovk, 'Testing randomness online', 2021). Each is a bet that gains nothing in expectation while all is well.
 A bet that begins anew with every positive is kept for each: R becomes (1 + R) times what the bet pays (an e-detector of the
-kind of Shiryaev and Roberts: Shin, Ramdas and Rinaldo, 'E-detectors', 2024). While all is well R grows by 1 in expectation with every
-positive, so the mean number of positives until a false alarm is at least the `patience`.
+kind of Shiryaev and Roberts: Shin, Ramdas and Rinaldo, 'E-detectors', 2024). While all is well R grows by 1 in expectation
+with every positive, so the mean number of positives until a false alarm is at least the `patience`.
 """
 
 from __future__ import annotations
