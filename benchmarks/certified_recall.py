@@ -21,7 +21,7 @@ import numpy as np
 from leadd.learn.auditing import AuditRule
 from leadd.learn.certifying import GRID, Certifier
 from leadd.learn.drift import Drifts
-from leadd.learn.recall_tests import advance, log_stakes
+from leadd.learn.recall_tests import Proofs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SEED, TARGET, DELTA, BASE, APART, DRIFTED = 5, 0.95, 0.05, 0.12, 3.3, 1.8
@@ -37,9 +37,7 @@ class Streams:
     count: int
     batch: int
     apart: float = APART
-    levels: Array = field(init=False)
-    found: Array = field(init=False)
-    exposures: Array = field(init=False)
+    proofs: Proofs = field(init=False)
     calls: Array = field(init=False)
     broken: Array = field(init=False)
     labelled: Array = field(init=False)
@@ -47,17 +45,15 @@ class Streams:
     drifts: Drifts = field(init=False)
 
     def __post_init__(self) -> None:
-        bins = len(EDGES)
-        self.levels = np.zeros(self.count, dtype=int)
-        self.found, self.exposures = np.zeros((self.count, bins)), np.zeros((self.count, bins, bins))
+        self.proofs = Proofs(self.count, EDGES, TARGET, DELTA)
         self.calls, self.labelled = np.zeros(self.count, dtype=int), np.zeros(self.count, dtype=int)
         self.broken, self.alarms = np.zeros(self.count, dtype=bool), np.zeros(self.count, dtype=int)
         self.drifts = Drifts(self.count, TARGET)
 
-    def run(self, scores: Array, wanted: Array, chances: Array, ranks: Array, *, bets: Any) -> Array:
+    def run(self, scores: Array, wanted: Array, chances: Array, ranks: Array) -> Array:
         """One batch for all streams, shapes (streams, batch). Returns which are alarmed in it; these begin anew."""
-        thresholds = EDGES[self.levels]
-        positives = self.found.sum(1)
+        thresholds = EDGES[self.proofs.levels]
+        positives = self.proofs.found.sum(1)
         near = np.array([RULE.policy(float(t), int(p)).near for t, p in zip(thresholds, positives, strict=True)])
         asked = probabilities(scores, thresholds[:, None], near[:, None])
         drawn = chances < asked
@@ -66,16 +62,13 @@ class Streams:
         alarmed = self._watch(scores, hits, asked, thresholds, ranks)
         self.labelled += drawn.sum(1)
         bins = np.searchsorted(EDGES, scores, side="right") - 1
-        counts = np.zeros_like(self.found)
+        counts = np.zeros_like(self.proofs.found)
         np.add.at(counts, (np.nonzero(hits)[0], bins[hits]), 1)
-        self.found += counts
         policy = probabilities(np.broadcast_to(EDGES, counts.shape), thresholds[:, None], near[:, None])
-        for stream in range(self.count):  # few positives in a batch: only their columns change
-            columns = np.flatnonzero(counts[stream])
-            self.exposures[stream][:, columns] += policy[stream][:, None] * counts[stream, columns]
+        self.proofs.add(counts, policy)
         self._begin_anew(alarmed)
-        self.levels = advance(self.found, self.exposures, self.levels, TARGET, DELTA, bets)
-        self.broken |= recall(self.apart)[self.levels] < TARGET
+        self.proofs.advance()
+        self.broken |= recall(self.apart)[self.proofs.levels] < TARGET
         return alarmed
 
     def _watch(self, scores: Array, hits: Array, asked: Array, thresholds: Array, ranks: Array) -> Array:
@@ -90,7 +83,7 @@ class Streams:
 
     def _begin_anew(self, alarmed: Array) -> None:
         self.alarms += alarmed
-        self.levels[alarmed], self.found[alarmed], self.exposures[alarmed] = 0, 0, 0
+        self.proofs.begin_anew(alarmed)
         self.drifts.sums[alarmed], self.drifts.seen[alarmed] = 0, 0
 
 
@@ -115,14 +108,14 @@ def signals(rng: Any, shape: tuple[int, int], apart: float) -> tuple[Array, Arra
 
 def certified(count: int, rows: int, batch: int, marks: tuple[int, ...]) -> Streams:
     """The main run: prints what is spared at the marks."""
-    rng, streams, bets = np.random.default_rng(SEED), Streams(count, batch), log_stakes(EDGES)
+    rng, streams = np.random.default_rng(SEED), Streams(count, batch)
     before = streams.calls.copy()
     for start in range(0, rows, batch):
         scores, wanted = signals(rng, (count, batch), APART)
-        streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape), bets=bets)
+        streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape))
         end = start + batch
         if end in marks:
-            spared, here = 1 - streams.calls.mean() / end, recall(APART)[streams.levels]
+            spared, here = 1 - streams.calls.mean() / end, recall(APART)[streams.proofs.levels]
             late = 1 - (streams.calls - before).mean() / 1000
             print(
                 f"{end:7,} rows: calls avoided {spared:.1%} since the start, {late:.1%} in the last 1,000 rows;"
@@ -152,25 +145,25 @@ def naive(count: int, rows: int) -> tuple[float, float]:
 def drifting(count: int, rows: int, batch: int, limit: int = 400) -> tuple[float, float, float]:
     """Streams that run well and then drift: the share alarmed within `limit` labelled rows, the median number of labelled
     rows and the share of streams in which the threshold went back."""
-    rng, streams, bets = np.random.default_rng(SEED + 2), Streams(count, batch), log_stakes(EDGES)
+    rng, streams = np.random.default_rng(SEED + 2), Streams(count, batch)
     for _ in range(0, rows, batch):
         scores, wanted = signals(rng, (count, batch), APART)
-        streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape), bets=bets)
+        streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape))
     streams.labelled[:] = 0
-    at, levels = np.full(count, np.inf), streams.levels.copy()
+    at, levels = np.full(count, np.inf), streams.proofs.levels.copy()
     back = np.zeros(count, dtype=bool)
     while np.isinf(at).any() and streams.labelled.min() < 4 * limit:
         scores, wanted = signals(rng, (count, 10), DRIFTED)
-        alarmed = streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape), bets=bets)
+        alarmed = streams.run(scores, wanted, rng.random(scores.shape), rng.random(scores.shape))
         new = alarmed & np.isinf(at)
-        at[new], back[new] = streams.labelled[new], streams.levels[new] < levels[new]
+        at[new], back[new] = streams.labelled[new], streams.proofs.levels[new] < levels[new]
     return float((at <= limit).mean()), float(np.median(at)), float(back.mean())
 
 
 def disagreements(count: int, rows: int) -> int:
     """Streams in which `Certifier` comes to another threshold than the run of all at once, at any look."""
     rng, batch, odd = np.random.default_rng(SEED + 3), 50, 0
-    streams, bets = Streams(count, batch), log_stakes(EDGES)
+    streams = Streams(count, batch)
     ones = [Certifier(TARGET, DELTA, GRID, RULE) for _ in range(count)]
     differ = np.zeros(count, dtype=bool)
     for _ in range(0, rows, batch):
@@ -180,10 +173,34 @@ def disagreements(count: int, rows: int) -> int:
             policy = one.policy()
             drawn = chances[place] < policy.probability(scores[place])
             one.observe(scores[place][drawn], wanted[place][drawn], policy)
-        streams.run(scores, wanted, chances, rng.random(scores.shape), bets=bets)
-        differ |= np.array([one.threshold for one in ones]) != EDGES[streams.levels]
+        streams.run(scores, wanted, chances, rng.random(scores.shape))
+        differ |= np.array([one.threshold for one in ones]) != EDGES[streams.proofs.levels]
     odd += int(differ.sum())
     return odd
+
+
+def cross_check(count: int, positives: int) -> tuple[float, float, int]:
+    """The thresholds that we and the package bargain certify from the same positives, everything being asked: their means, and
+    in how many streams either is above the truth. Theirs is made for one look at a number fixed beforehand, by the betting
+    bounds of Waudby-Smith and Ramdas; raises ImportError where the package is missing."""
+    from BARGAIN.bounds.betting_bounds import test_if_true_mean_is_above_m as unproved  # noqa: PLC0415 - an extra
+
+    rng, truth = np.random.default_rng(SEED + 4), float(EDGES[recall(APART) >= TARGET].max())
+    ours, theirs = [], []
+    for _ in range(count):
+        scores = 1 / (1 + np.exp(-(rng.normal(size=positives) + APART - MIDDLE)))
+        proofs = Proofs(1, EDGES, TARGET, DELTA)
+        for score in scores:
+            counts = np.zeros((1, len(EDGES)))
+            counts[0, np.searchsorted(EDGES, score, side="right") - 1] = 1
+            proofs.add(counts, np.ones_like(counts))
+            proofs.advance()
+        ours.append(float(EDGES[proofs.levels[0]]))
+        place = 0
+        while place + 1 < len(EDGES) and not unproved((scores >= EDGES[place + 1]).astype(float), TARGET, DELTA):
+            place += 1
+        theirs.append(float(EDGES[place]))
+    return float(np.mean(ours)), float(np.mean(theirs)), sum(max(pair) > truth for pair in zip(ours, theirs, strict=True))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -201,6 +218,12 @@ def main(argv: list[str] | None = None) -> int:
         f"drift {APART} to {DRIFTED}: alarmed within 400 labelled rows in {within:.1%} (median {middle:.0f}), back {back:.1%}"
     )
     print(f"streams in which the class comes to another threshold: {disagreements(2 if args.quick else 10, 2000)}")
+    try:
+        for positives in (100,) if args.quick else (100, 300, 1000):
+            ours, theirs, above = cross_check(5 if args.quick else 100, positives)
+            print(f"{positives} wanted signals: we certify {ours:.3f} (any look), bargain {theirs:.3f} (one); {above} too high")
+    except ImportError:
+        print("not checked against the package bargain: the extra `bench` is not installed")
     print(f"({time.monotonic() - began:.0f} s)")
     return 0
 

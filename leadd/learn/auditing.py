@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leadd.learn.recall_tests import FIRST_STAGE, stage
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 ENOUGH = 1200
 """Positives from which on no more than the usual share is asked."""
 
-_STEP = 75
 _HALVINGS = 30
 
 
@@ -83,10 +84,10 @@ class AuditRule:
         """The policy for a threshold and the number of positives found so far.
 
         `shares` are the shares of signals whose score lies between `edges[k]` and the next edge; with them the policy is cut
-        down to the budget. It changes in steps only (at 75, 150, 300 … positives), so that few policies are to be remembered.
+        down to the budget. It changes in steps only (when the positives have doubled): few policies are to be remembered.
         """
-        stage = _STEP * 2 ** max(0, int(math.log2(max(positives, _STEP) / _STEP)))
-        wanted = Policy(threshold, self.floor, min(1.0, self.near * max(1.0, math.sqrt(ENOUGH / stage))), self.reach)
+        reached = FIRST_STAGE * 2 ** int(stage(positives))
+        wanted = Policy(threshold, self.floor, min(1.0, self.near * max(1.0, math.sqrt(ENOUGH / reached))), self.reach)
         if shares is None or threshold <= 0:
             return wanted
         shares, below = np.asarray(shares, dtype=float), np.asarray(edges, dtype=float) < threshold

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from leadd.learn.auditing import AuditRule, Policy
 from leadd.learn.drift import Drift
 from leadd.learn.recall_bounds import estimated, recall_interval
-from leadd.learn.recall_tests import advance, log_stakes
+from leadd.learn.recall_tests import Proofs, stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,29 +71,69 @@ class Certificate:
         )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Epoch:
+    """What was found, by bin, under one policy and with the bets of one stage."""
+
+    policy: Policy
+    stage: int
+    counts: Array
+
+
 class _Evidence:
-    """Labelled signals of one kind. `epochs` pairs each policy with the positives it found, by bin."""
+    """Labelled signals of one kind. The proofs and the exposures follow from the epochs; `exposures[k, j]` sums, over
+    positives found in bin j, how likely bin k was asked then."""
 
-    bins: int
-    drift: Drift
-    labelled: int = 0
-    audits: int = 0
-    level: int = 0
-    epochs: list[tuple[Policy, Array]] = field(default_factory=list)
-    found: Array = field(init=False)
-    exposures: Array = field(init=False)
+    def __init__(self, edges: Array, target: float, delta: float, drift: Drift | None = None) -> None:
+        self.edges, self.drift = edges, drift or Drift(target)
+        self.proofs, self.exposures = Proofs(1, edges, target, delta), np.zeros((len(edges), len(edges)))
+        self.labelled, self.audits = 0, 0
+        self.epochs: list[_Epoch] = []
 
-    def __post_init__(self) -> None:
-        self.found, self.exposures = np.zeros(self.bins), np.zeros((self.bins, self.bins))
+    @property
+    def level(self) -> int:
+        return int(self.proofs.levels[0])
 
-    def add(self, policy: Policy, counts: Array, edges: Array) -> None:
+    @property
+    def found(self) -> Array:
+        found: Array = self.proofs.found[0]
+        return found
+
+    def add(self, policy: Policy, counts: Array, at_stage: int | None = None) -> None:
         """Positives found under a policy. It asks a bin with at least the probability at its lower edge."""
-        if not self.epochs or self.epochs[-1][0] != policy:
-            self.epochs.append((policy, np.zeros(self.bins)))
-        self.epochs[-1][1][:] += counts
-        self.found += counts
-        self.exposures += np.outer(policy.probability(edges), counts)
+        number = int(stage(self.found.sum())) if at_stage is None else at_stage
+        if not self.epochs or (self.epochs[-1].policy, self.epochs[-1].stage) != (policy, number):
+            self.epochs.append(_Epoch(policy, number, np.zeros(len(self.edges))))
+        self.epochs[-1].counts[:] += counts
+        asked = policy.probability(self.edges)
+        self.proofs.add(counts[None], asked[None], np.array([number]))
+        self.exposures += np.outer(asked, counts)
+
+    def to_state(self) -> dict[str, Any]:
+        return {
+            "labelled": self.labelled,
+            "audits": self.audits,
+            "level": self.level,
+            "drift": self.drift.to_state(),
+            "epochs": [
+                {
+                    "policy": epoch.policy.to_state(),
+                    "stage": epoch.stage,
+                    "found": [[int(k), int(epoch.counts[k])] for k in np.flatnonzero(epoch.counts)],
+                }
+                for epoch in self.epochs
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.drift = Drift.from_state(state["drift"])
+        self.labelled, self.audits = int(state["labelled"]), int(state["audits"])
+        for epoch in state["epochs"]:
+            counts = np.zeros(len(self.edges))
+            for place, count in epoch["found"]:
+                counts[int(place)] = int(count)
+            self.add(Policy.from_state(epoch["policy"]), counts, int(epoch["stage"]))
+        self.proofs.levels[0] = int(state["level"])
 
 
 class Certifier:
@@ -115,7 +155,6 @@ class Certifier:
         self.arrivals = np.zeros(len(self.edges), dtype=int)
         self.alarms, self.last_alarm = 0, ""
         self._shares: Array | None = None
-        self._bets = log_stakes(self.edges)
         self._evidence = self._fresh()
 
     @property
@@ -159,11 +198,9 @@ class Certifier:
             if evidence.drift.observe(float(score), float(asked), policy.threshold):
                 self._begin_anew(evidence.drift.reason, kind)
                 return True
-        evidence.add(policy, np.bincount(bins[positives], minlength=len(self.edges)).astype(float), self.edges)
-        levels = advance(
-            evidence.found[None], evidence.exposures[None], np.array([evidence.level]), self.target, self.delta, self._bets
-        )
-        evidence.level = int(levels[0])
+        if len(wanted):
+            evidence.add(policy, np.bincount(bins[positives], minlength=len(self.edges)).astype(float))
+            evidence.proofs.advance()
         return False
 
     def certificate(self) -> Certificate:
@@ -176,8 +213,9 @@ class Certifier:
         else:
             evidence = self._evidence[rests_on]
             recall = estimated(evidence.found, evidence.exposures, level)
-            low, high = recall_interval(evidence.found, evidence.exposures, level, self.delta, self._bets)
-            low = max(low, self.target)
+            low, high = recall_interval(evidence.proofs, evidence.exposures, level)
+            low = max(round(low, 6), self.target)
+            recall = None if recall is None else round(recall, 6)
         total = int(self.arrivals.sum())
         return Certificate(
             threshold=self.threshold,
@@ -190,7 +228,7 @@ class Certifier:
             misses={kind: int(evidence.found[:level].sum()) for kind, evidence in self._evidence.items()},
             recall=recall,
             recall_low=low,
-            recall_high=max(low, high),
+            recall_high=max(low, round(high, 6)),
             share_passed=float(self.arrivals[level:].sum() / total) if total else None,
             arrived=total,
             alarms=self.alarms,
@@ -209,7 +247,7 @@ class Certifier:
             "shares": None if self._shares is None else [float(share) for share in self._shares],
             "alarms": self.alarms,
             "last_alarm": self.last_alarm,
-            "evidence": {kind: _kept(evidence) for kind, evidence in self._evidence.items()},
+            "evidence": {kind: evidence.to_state() for kind, evidence in self._evidence.items()},
         }
 
     @classmethod
@@ -220,7 +258,8 @@ class Certifier:
             found.arrivals[:] = state["arrivals"]
             found._shares = None if state["shares"] is None else np.array(state["shares"], dtype=float)
             found.alarms, found.last_alarm = int(state["alarms"]), str(state["last_alarm"])
-            found._evidence = {kind: _restored(state["evidence"][kind], found.edges) for kind in KINDS}
+            for kind in KINDS:
+                found._evidence[kind].restore(state["evidence"][kind])
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(
                 f"the kept evidence for a threshold is damaged ({error!r}): begin anew, everything passes"
@@ -228,7 +267,7 @@ class Certifier:
         return found
 
     def _fresh(self) -> dict[str, _Evidence]:
-        return {kind: _Evidence(len(self.edges), Drift(self.target)) for kind in KINDS}
+        return {kind: _Evidence(self.edges, self.target, self.delta) for kind in KINDS}
 
     def _begin_anew(self, reason: str, kind: Kind) -> None:
         self.alarms += 1
@@ -243,27 +282,3 @@ class Certifier:
     def _version(self, level: int) -> str:
         kept = [self.target, self.delta, self.alarms, level, *(self._evidence[kind].labelled for kind in KINDS)]
         return f"certificate@{hashlib.blake2b(json.dumps(kept).encode(), digest_size=4).hexdigest()}"
-
-
-def _kept(evidence: _Evidence) -> dict[str, Any]:
-    return {
-        "labelled": evidence.labelled,
-        "audits": evidence.audits,
-        "level": evidence.level,
-        "drift": evidence.drift.to_state(),
-        "epochs": [
-            {"policy": policy.to_state(), "found": [[int(k), int(counts[k])] for k in np.flatnonzero(counts)]}
-            for policy, counts in evidence.epochs
-        ],
-    }
-
-
-def _restored(state: Mapping[str, Any], edges: Array) -> _Evidence:
-    evidence = _Evidence(len(edges), Drift.from_state(state["drift"]))
-    evidence.labelled, evidence.audits, evidence.level = int(state["labelled"]), int(state["audits"]), int(state["level"])
-    for epoch in state["epochs"]:
-        counts = np.zeros(len(edges))
-        for place, count in epoch["found"]:
-            counts[int(place)] = int(count)
-        evidence.add(Policy.from_state(epoch["policy"]), counts, edges)
-    return evidence

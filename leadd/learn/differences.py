@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from leadd.learn.intervals import log_beta
 
-_HALVINGS = 40
+_HALVINGS = 28
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 

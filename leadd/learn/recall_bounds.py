@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leadd.learn.recall_tests import allowed, hits_exposure, log_evidence
+from leadd.learn.recall_tests import Proofs, allowed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,22 +35,20 @@ def estimated(found: Array, exposures: Array, level: int) -> float | None:
     return hits / (hits + misses) if math.isfinite(misses) else 0.0
 
 
-def recall_interval(
-    found: Array, exposures: Array, level: int, delta: float, bets: tuple[Array, Array, Array]
-) -> tuple[float, float]:
-    """Bounds on that recall, each of which holds at all times with probability of at least 1 - delta. (0, 1) without hits."""
-    exposure = hits_exposure(exposures[None], np.array([level]))
-    needed, places = math.log(1 / delta), np.array([level])
+def recall_interval(proofs: Proofs, exposures: Array, level: int) -> tuple[float, float]:
+    """Bounds on the recall of the threshold at place `level` for the first stream of `proofs`, each of which holds at all times
+    with its confidence. The upper one is 1 where there are no hits."""
+    needed, places, one = math.log(1 / proofs.delta), np.array([level]), np.array([0])
+    found, most = proofs.found[0], float(exposures[:level, level:].sum(1).max(initial=0.0))
+    misses, hits = float(found[:level].sum()), float(found[level:].sum())
 
     def proved(recall: float) -> bool:
-        return bool(log_evidence(found[None], exposure, places, recall, bets)[0] >= needed)
+        return bool(proofs.evidence(one, places, recall)[0] >= needed)
 
-    misses, most, hits = float(found[:level].sum()), float(exposure[0, :level].max(initial=0.0)), float(found[level:].sum())
+    def refuted(lost: float) -> bool:
+        return hits > 0 and _counter_evidence(misses, most, 1.0 - lost) >= needed
 
-    def refuted(recall: float) -> bool:
-        return hits > 0 and _counter_evidence(misses, most, recall) >= needed
-
-    return _edge(proved, 0.0, 1.0), 1.0 - _edge(lambda lost: refuted(1.0 - lost), 0.0, 1.0)
+    return _edge(proved, 0.0, 1.0), 1.0 - _edge(refuted, 0.0, 1.0)
 
 
 def _counter_evidence(misses: float, most: float, recall: float) -> float:

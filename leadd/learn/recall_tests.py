@@ -4,18 +4,18 @@ A candidate threshold cuts the positives (wanted signals) in two: hits at or abo
 bins. Per hit there are `x[k]` misses in bin k, of which the share asked in that bin is found. The null hypothesis 'recall is
 below the target' says: the x sum up to more than X = (1 - target) / target. Which bins they are in, nobody knows.
 
-The bet: a miss found in bin k multiplies the capital by r[k] < 1. A hit multiplies it by 1 + sum of p[k] x[k] (1 - r[k]),
-`p[k]` being the probability with which a signal in bin k is asked at that time: this makes the bet fair under x, whatever the
-base rate is and however it moves. The product over hits is at least exp(c · sum of E[k] x[k] (1 - r[k])), where `E[k]`, the
-exposure of bin k, is the sum of p[k] over all hits, and c = log(1 + X) / X. The worst case puts all misses into the bin where
-E[k] (1 - r[k]) is least. So
+The bet: a miss found in bin k multiplies the capital by 1 - s[k]; s[k] is the stake. A hit multiplies it by 1 + sum of
+p[k] x[k] s[k], `p[k]` being the probability with which a signal in bin k is asked at that time: this makes the bet fair under
+x, whatever the base rate is and however it moves. The product over hits is at least exp(c · sum of x[k] S[k]), where `S[k]` is
+the sum of p[k] s[k] over all hits, and c = log(1 + X) / X. The worst case puts all misses into the bin where S[k] is least. So
 
-    log capital >= sum of found[k] log r[k] + c X min E[k] (1 - r[k])
+    log capital >= sum over misses of log(1 - s) + c X min S[k]
 
 for every null hypothesis at once: an e-process (Ramdas, Grünwald, Vovk and Shafer 2023; betting as in Waudby-Smith and Ramdas
 2023), computed from sums alone. It reaches 1/level at any time with a probability of at most `level`. Time in which
-everything was asked keeps its worth in E when later only few of the dropped are asked: this is what plain weights by inverse
-probability cannot do. The bets are a mixture; they are bolder far below the threshold, where few are asked and few are found.
+everything was asked keeps its worth in S when later only few of the dropped are asked: this is what plain weights by inverse
+probability cannot do. For that the stakes just below the threshold, where almost all is asked, shrink as hits grow in number,
+and those far below, where few are asked and few are found, stay bold. A stake depends on what was seen before only.
 
 What is assumed: positives keep their distribution over the scores while evidence is gathered (drift is watched for apart), and
 who is asked is drawn by the probabilities that were given.
@@ -33,9 +33,26 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-BETS = ((0.97, 0.7, 0.12, 0.4), (0.97, 0.5, 0.18, 0.6))
-"""The mixture: what is staked far below the threshold, the share of that just below it, over what distance (in units of the
-score) it grows, and the weight of the bet."""
+STAKE = 0.97
+"""What is staked on misses far below a candidate threshold."""
+
+NEAR = 0.7
+"""The share of it that is staked just below the threshold at first; it falls with the square root of the positives."""
+
+NEAR_LEAST = 0.1
+REACH = 0.15
+"""From how far below the threshold (in units of the score) all of it is staked."""
+
+FIRST_STAGE = 75
+STAGES = 9
+"""Stakes and audits change when the number of positives has doubled, from the first stage on."""
+
+
+def stage(positives: Any) -> Array:
+    """The stage that a number of positives belongs to: 0 below 150, then one more with every doubling."""
+    doubled = np.floor(np.log2(np.maximum(positives, FIRST_STAGE) / FIRST_STAGE + 1e-12)).astype(int)
+    found: Array = np.clip(doubled, 0, STAGES - 1)
+    return found
 
 
 def allowed(target: float) -> float:
@@ -43,54 +60,62 @@ def allowed(target: float) -> float:
     return (1 - target) / target
 
 
-def log_stakes(edges: Array) -> tuple[Array, Array, Array]:
-    """The bets for every candidate threshold: stakes 1 - r and logarithms of r, of shape (bets, candidates, bins), and the
-    logarithms of the weights. Candidate c is the threshold `edges[c]`; bins from c on are hits and have no stake."""
+def stakes(edges: Array) -> Array:
+    """The stakes, shape (stages, candidates, bins). Candidate c is the threshold `edges[c]`; from bin c on there are hits, and
+    nothing is staked."""
+    places = np.arange(len(edges))
     distance = np.maximum(edges[:, None] - edges[None, :] - (edges[1] - edges[0]), 0.0)
-    stakes = np.array([most * share ** np.maximum(0.0, 1 - distance / reach) for most, share, reach, _ in BETS])
-    stakes = np.where(np.arange(len(edges))[None, :] < np.arange(len(edges))[:, None], stakes, 0.0)
-    return stakes, np.log1p(-stakes), np.log(np.array([bet[3] for bet in BETS]))
+    fade = np.maximum(0.0, 1 - distance / REACH)
+    near = [max(NEAR_LEAST, NEAR * 2 ** (-0.5 * number)) for number in range(STAGES)]
+    return np.array([np.where(places[None, :] < places[:, None], STAKE * share**fade, 0.0) for share in near])
 
 
-def log_evidence(found: Array, exposure: Array, candidates: Array, target: float, bets: tuple[Array, Array, Array]) -> Array:
-    """The logarithm of the evidence against 'the recall at the candidate is below `target`', one for each stream.
+class Proofs:
+    """Evidence for every candidate threshold, for one stream or for many side by side.
 
-    `found` counts the positives by bin, shape (streams, bins). `exposure`, shape (streams, bins): for each bin the sum, over
-    the hits of the candidate, of the least probability with which a signal in that bin was asked then. `candidates`, shape
-    (streams,), are places in the grid, 1 or more. `bets` come from `log_stakes`.
+    `found` counts positives, shape (streams, bins); `lost` sums the logarithms for misses, shape (streams, candidates);
+    `backed` is S, shape (streams, candidates, bins); `levels` are the certified places in the grid, 0 at first.
     """
-    stakes, logs, weights = bets
-    most = allowed(target)
-    kept = math.log1p(most) / most
-    below = np.arange(found.shape[1])[None, :] < candidates[:, None]
-    lost = np.einsum("bsk,sk->bs", logs[:, candidates], np.where(below, found, 0.0))
-    worst = np.where(below[None], exposure[None] * stakes[:, candidates], np.inf).min(axis=2)
-    capital: Array = np.logaddexp.reduce(weights[:, None] + lost + kept * most * worst, axis=0)
-    return capital
 
+    def __init__(self, streams: int, edges: Array, target: float, delta: float) -> None:
+        self.target, self.delta = target, delta
+        self._stakes = stakes(edges)
+        self._logs = np.log1p(-self._stakes)
+        bins = len(edges)
+        self.found, self.lost = np.zeros((streams, bins)), np.zeros((streams, bins))
+        self.backed, self.levels = np.zeros((streams, bins, bins)), np.zeros(streams, dtype=int)
 
-def hits_exposure(exposures: Array, candidates: Array) -> Array:
-    """The exposure of each bin for each stream's candidate, shape (streams, bins).
+    def add(self, counts: Array, asked: Array, stages: Array | None = None) -> None:
+        """Positives found by bin, and for each bin the least probability with which it was asked; shapes (streams, bins).
 
-    `exposures`, shape (streams, bins, bins): at [s, k, j] the sum over positives found in bin j of the probability with
-    which bin k was asked then.
-    """
-    hits = np.arange(exposures.shape[1])[None, :] >= candidates[:, None]
-    summed: Array = np.matmul(exposures, hits[:, :, None].astype(float))[:, :, 0]
-    return summed
+        `stages` are those at which the bets were made, where that was at another time than now.
+        """
+        stages = stage(self.found.sum(1)) if stages is None else stages
+        hits = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+        for number in np.unique(stages):
+            here = np.flatnonzero((stages == number) & (hits[:, 0] > 0))
+            self.backed[here] += hits[here][:, :, None] * asked[here][:, None, :] * self._stakes[number]
+            self.lost[here] += counts[here] @ self._logs[number].T
+        self.found += counts
 
+    def evidence(self, streams: Array, candidates: Array, target: float | None = None) -> Array:
+        """The logarithm of the evidence against 'the recall at the candidate is below the target', one for each stream."""
+        most = allowed(self.target if target is None else target)
+        below = np.arange(self.found.shape[1])[None, :] < candidates[:, None]
+        worst = np.where(below, self.backed[streams, candidates], np.inf).min(axis=1)
+        found: Array = self.lost[streams, candidates] + math.log1p(most) * worst
+        return found
 
-def advance(
-    found: Array, exposures: Array, levels: Array, target: float, level: float, bets: tuple[Array, Array, Array]
-) -> Array:
-    """The certified places in the grid after a look, from those before it: one threshold after the other, from the most
-    permissive one on, and no further than the first that is not proved. So no correction for many tests is needed: a promise
-    is broken only if the first threshold that is too high is taken for good."""
-    levels, active = levels.copy(), np.arange(len(levels))
-    needed, last = math.log(1 / level), found.shape[1] - 1
-    while len(active := active[levels[active] < last]):
-        candidates = levels[active] + 1
-        exposure = hits_exposure(exposures[active], candidates)
-        active = active[log_evidence(found[active], exposure, candidates, target, bets) >= needed]
-        levels[active] += 1
-    return levels
+    def advance(self) -> None:
+        """Raise the levels as far as is proved: one threshold after the other, from the most permissive one on, and no further
+        than the first that is not proved. So no correction for many tests is needed: the promise is broken only if the first
+        threshold that is too high is taken for good."""
+        needed, last = math.log(1 / self.delta), self.found.shape[1] - 1
+        active = np.arange(len(self.levels))
+        while len(active := active[self.levels[active] < last]):
+            active = active[self.evidence(active, self.levels[active] + 1) >= needed]
+            self.levels[active] += 1
+
+    def begin_anew(self, streams: Array) -> None:
+        """Forget all about some streams."""
+        self.found[streams], self.lost[streams], self.backed[streams], self.levels[streams] = 0, 0, 0, 0

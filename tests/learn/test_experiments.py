@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.experiment_power import disagreements, drawn, evidence, first, uncovered
 from leadd.learn.differences import Counts, difference_interval
 from leadd.learn.experiments import Arm, Experiment, Rule, log_factor
 
@@ -122,22 +121,6 @@ def test_rules_that_cannot_be_are_refused() -> None:
         Experiment("t", 1.0)
 
 
-def test_the_runs_all_at_once_end_as_the_class_ends_them() -> None:
-    assert disagreements(3) == 0
-
-
-def test_false_promotion_stays_below_what_is_promised_and_lifts_are_found() -> None:
-    """A small form of the benchmark: 600 runs each, with slack for that."""
-    rng = np.random.default_rng(4)
-    better, worse = evidence(*drawn(rng, 600, 1000, 0.3, 0.3, 0.3), 0.3)
-    assert (first(better, math.log(20)) < 1000).mean() < 0.075
-    assert (first(worse, math.log(4)) < 1000).mean() < 0.30
-    better, _ = evidence(*drawn(rng, 400, 1200, 0.3, 0.4, 0.5), 0.5)
-    assert (first(better, math.log(20)) < 1200).mean() > 0.8
-    _, worse = evidence(*drawn(rng, 400, 300, 0.3, 0.15, 0.5), 0.5)
-    assert (first(worse, math.log(4)) < 300).mean() > 0.92
-
-
 def test_the_interval_holds_the_difference_and_narrows() -> None:
     assert difference_interval(Counts()) == (-1.0, 1.0)
     assert difference_interval(Counts(3, 10, 0, 0)) == (-1.0, 1.0)
@@ -149,4 +132,3 @@ def test_the_interval_holds_the_difference_and_narrows() -> None:
     assert every[1] == 1.0
     a, b = difference_interval(Counts(12, 60, 30, 50)), difference_interval(Counts(30, 50, 12, 60))
     assert a == pytest.approx((-b[1], -b[0]), abs=1e-6)
-    assert uncovered(12) <= 2 / 12
