@@ -7,7 +7,6 @@ misses are, and more while there is little evidence. The draw comes from a hash 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-ENOUGH = 1200
+ENOUGH = 600
 """Positives from which on no more than the usual share is asked."""
 
 _HALVINGS = 30
@@ -70,8 +69,8 @@ class AuditRule:
     """
 
     floor: float = 0.005
-    near: float = 0.2
-    reach: float = 0.04
+    near: float = 0.1
+    reach: float = 0.06
     budget: float = 0.1
 
     def __post_init__(self) -> None:
@@ -87,7 +86,7 @@ class AuditRule:
         down to the budget. It changes in steps only (when the positives have doubled): few policies are to be remembered.
         """
         reached = FIRST_STAGE * 2 ** int(stage(positives))
-        wanted = Policy(threshold, self.floor, min(1.0, self.near * max(1.0, math.sqrt(ENOUGH / reached))), self.reach)
+        wanted = Policy(threshold, self.floor, min(1.0, self.near * max(1.0, ENOUGH / reached)), self.reach)
         if shares is None or threshold <= 0:
             return wanted
         shares, below = np.asarray(shares, dtype=float), np.asarray(edges, dtype=float) < threshold

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-STAKE = 0.97
+STAKE = 0.95
 """What is staked on misses far below a candidate threshold."""
 
 NEAR = 0.7
 """The share of it that is staked just below the threshold at first; it falls with the square root of the positives."""
 
-NEAR_LEAST = 0.1
-REACH = 0.15
+NEAR_LEAST = 0.2
+REACH = 0.18
 """From how far below the threshold (in units of the score) all of it is staked."""
 
 FIRST_STAGE = 75
