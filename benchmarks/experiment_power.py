@@ -2,7 +2,7 @@
 
 Runs are drawn at random with a fixed seed and go through the bets of `leadd.learn.experiments`, all runs at once; some of
 them go through `Experiment` itself as well, and must end alike. `--quick` is a small form that shows that everything works.
-Where the package confseq is installed, the interval of the difference stands beside the one that its betting bounds give.
+The interval of the difference is looked at after every 20 outcomes.
 """
 
 from __future__ import annotations
