@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leadd.learn.recall_tests import FIRST_STAGE, stage
+from leadd.learn.recall_tests import reached, stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 ENOUGH = 600
-"""Positives from which on no more than the usual share is asked."""
+FADES = 1.0
+"""Positives from which on no more than the usual share is asked, and the power of their number with which it falls before."""
 
 _HALVINGS = 30
 
@@ -83,10 +84,10 @@ class AuditRule:
         """The policy for a threshold and the number of positives found so far.
 
         `shares` are the shares of signals whose score lies between `edges[k]` and the next edge; with them the policy is cut
-        down to the budget. It changes in steps only (when the positives have doubled): few policies are to be remembered.
+        down to the budget. It changes in steps only (see `recall_tests.stage`): few policies are to be remembered.
         """
-        reached = FIRST_STAGE * 2 ** int(stage(positives))
-        wanted = Policy(threshold, self.floor, min(1.0, self.near * max(1.0, ENOUGH / reached)), self.reach)
+        more = max(1.0, ENOUGH / reached(stage(positives))) ** FADES
+        wanted = Policy(threshold, self.floor, min(1.0, self.near * more), self.reach)
         if shares is None or threshold <= 0:
             return wanted
         shares, below = np.asarray(shares, dtype=float), np.asarray(edges, dtype=float) < threshold

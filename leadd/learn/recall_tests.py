@@ -36,23 +36,28 @@ if TYPE_CHECKING:
 STAKE = 0.95
 """What is staked on misses far below a candidate threshold."""
 
-NEAR = 0.7
-"""The share of it that is staked just below the threshold at first; it falls with the square root of the positives."""
+NEAR, NEAR_FALLS, NEAR_LEAST = 0.7, 0.5, 0.2
+"""The share of it that is staked just below the threshold after 75 positives, the power of their number with which it falls,
+and the least it falls to."""
 
-NEAR_LEAST = 0.2
 REACH = 0.18
 """From how far below the threshold (in units of the score) all of it is staked."""
 
-FIRST_STAGE = 75
-STAGES = 9
-"""Stakes and audits change when the number of positives has doubled, from the first stage on."""
+FIRST_STAGE = 53
+STAGES = 18
+"""Stakes and audits change when the number of positives has grown by the factor 1.41, from the first stage on."""
 
 
 def stage(positives: Any) -> Array:
-    """The stage that a number of positives belongs to: 0 below 150, then one more with every doubling."""
-    doubled = np.floor(np.log2(np.maximum(positives, FIRST_STAGE) / FIRST_STAGE + 1e-12)).astype(int)
-    found: Array = np.clip(doubled, 0, STAGES - 1)
+    """The stage that a number of positives belongs to: 0 for few, then two more with every doubling."""
+    grown = np.floor(2 * np.log2(np.maximum(positives, FIRST_STAGE) / FIRST_STAGE) + 1e-9).astype(int)
+    found: Array = np.clip(grown, 0, STAGES - 1)
     return found
+
+
+def reached(number: Any) -> float:
+    """The number of positives at which a stage begins."""
+    return FIRST_STAGE * 2 ** (float(number) / 2)
 
 
 def allowed(target: float) -> float:
@@ -66,7 +71,7 @@ def stakes(edges: Array) -> Array:
     places = np.arange(len(edges))
     distance = np.maximum(edges[:, None] - edges[None, :] - (edges[1] - edges[0]), 0.0)
     fade = np.maximum(0.0, 1 - distance / REACH)
-    near = [max(NEAR_LEAST, NEAR * 2 ** (-0.5 * number)) for number in range(STAGES)]
+    near = [min(1.0, max(NEAR_LEAST, NEAR * (75 / reached(number)) ** NEAR_FALLS)) for number in range(STAGES)]
     return np.array([np.where(places[None, :] < places[:, None], STAKE * share**fade, 0.0) for share in near])
 
 

@@ -39,8 +39,9 @@ def test_more_is_asked_while_there_is_little_evidence_and_in_few_steps() -> None
     rule = AuditRule()
     nears = [rule.policy(0.4, positives).near for positives in range(5000)]
     assert nears == sorted(nears, reverse=True)
-    assert nears[0] > 2 * nears[-1] == 2 * rule.near
-    assert len(set(nears)) <= 8
+    assert nears[0] > 2 * nears[-1]
+    assert nears[-1] == rule.near
+    assert len(set(nears)) <= 14
 
 
 def test_the_budget_is_kept_and_the_floor_comes_first() -> None:
