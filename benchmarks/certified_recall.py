@@ -209,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     flags.add_argument("--quick", action="store_true", help="few and short streams; no figures to quote")
     args = flags.parse_args(argv)
     began = time.monotonic()
-    count, rows, batch = (40, 3000, 100) if args.quick else (1000, 20_000, 20)
+    count, rows, batch = (40, 3000, 100) if args.quick else (1000, 20_000, 100)
     certified(count, rows, batch, (3000,) if args.quick else (1000, 2000, 5000, 10_000, 20_000))
     once, ever = naive(40 if args.quick else 1000, 1000 if args.quick else 5000)
     print(f"naive threshold: broken {once:.1%} when it is set once, {ever:.1%} at some of the looks")
@@ -219,8 +219,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     print(f"streams in which the class comes to another threshold: {disagreements(2 if args.quick else 10, 2000)}")
     try:
-        for positives in (100,) if args.quick else (100, 300, 1000):
-            ours, theirs, above = cross_check(5 if args.quick else 100, positives)
+        for positives in (100,) if args.quick else (100, 300):
+            ours, theirs, above = cross_check(5 if args.quick else 20, positives)
             print(f"{positives} wanted signals: we certify {ours:.3f} (any look), bargain {theirs:.3f} (one); {above} too high")
     except ImportError:
         print("not checked against the package bargain: the extra `bench` is not installed")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 ENOUGH = 600
-FADES = 1.0
+FADES = 0.5
 """Positives from which on no more than the usual share is asked, and the power of their number with which it falls before."""
 
 _HALVINGS = 30
@@ -70,8 +70,8 @@ class AuditRule:
     """
 
     floor: float = 0.005
-    near: float = 0.1
-    reach: float = 0.06
+    near: float = 0.05
+    reach: float = 0.03
     budget: float = 0.1
 
     def __post_init__(self) -> None:

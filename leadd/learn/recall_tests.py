@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-STAKE = 0.95
+STAKE = 0.97
 """What is staked on misses far below a candidate threshold."""
 
-NEAR, NEAR_FALLS, NEAR_LEAST = 0.7, 0.5, 0.2
+NEAR, NEAR_FALLS, NEAR_LEAST = 0.9, 0.65, 0.2
 """The share of it that is staked just below the threshold after 75 positives, the power of their number with which it falls,
 and the least it falls to."""
 
-REACH = 0.18
+REACH = 0.1
 """From how far below the threshold (in units of the score) all of it is staked."""
 
 FIRST_STAGE = 53
