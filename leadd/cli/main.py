@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rejudge": ("signals", "Judge signals again that no language model has seen."),
     "cache": ("cache", "Show the cache's figures or clear it."),
     "config": ("config", "Show and check the settings."),
+    "eval": ("eval", "Measure how well leadd chooses among signals whose answers are known."),
     "bench": ("bench", "Measure what leadd makes of a machine."),
     "completion": ("completion", "Print the script that switches on completion in your shell."),
 }
