@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.choosing import TASKS, Data, Task, load, read_task
 from benchmarks.prefilter_recall import data_folder
-from leadd.learn.asking import Mix, choose
-from leadd.learn.measures import labelled, precision_among
-from leadd.learn.scorer import Verdicts, fit, untaught
+from leadd.learn.figures.measures import labelled, precision_among
+from leadd.learn.scoring.asking import Mix, choose
+from leadd.learn.scoring.scorer import Verdicts, fit, untaught
 
 VAGUE = {
     "marketing_role": "I help young companies to be seen and to win more customers",

@@ -1,7 +1,7 @@
 """Whether certified thresholds keep their promise, and what they spare: `python benchmarks/certified_recall.py`.
 
 Simulated streams: a share of the signals is wanted, scores are normal, wanted ones lie d' deviations higher, and are squeezed
-into 0 to 1. All streams run at once through the functions that `leadd.learn.certifying` uses; some of them run through
+into 0 to 1. All streams run at once through the functions that `leadd.learn.proofs.certifying` uses; some of them run through
 `Certifier` itself as well and must come to the same thresholds. The promise of a stream is broken when at any look (after every
 batch) the true recall of the threshold in force is below the target. Beside it, a naive threshold: the highest one that keeps
 the target on the wanted signals found so far, everything being asked. `--quick` is a small form that shows that it works.
@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from leadd.learn.auditing import AuditRule
-from leadd.learn.certifying import GRID, Certifier
-from leadd.learn.drift import Drifts
-from leadd.learn.recall_tests import Proofs
+from leadd.learn.proofs.auditing import AuditRule
+from leadd.learn.proofs.certifying import GRID, Certifier
+from leadd.learn.proofs.drift import Drifts
+from leadd.learn.proofs.recall_tests import Proofs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SEED, TARGET, DELTA, BASE, APART, DRIFTED = 5, 0.95, 0.05, 0.12, 3.3, 1.8

@@ -28,9 +28,7 @@ import numpy as np
 
 from benchmarks.prefilter_recall import data_folder, read_rows
 from leadd.builtin.evidence_vectors import Vectors, VectorsMissing
-from leadd.learn.expansion import expand
-from leadd.learn.features import Batch, Reader, Seen
-from leadd.learn.measures import (
+from leadd.learn.figures.measures import (
     Labelled,
     area,
     average_precision,
@@ -39,10 +37,12 @@ from leadd.learn.measures import (
     passed_at,
     with_interval,
 )
-from leadd.learn.nearness import GroupNearness, prototypes
-from leadd.learn.scorer import Verdicts, fit
-from leadd.learn.tokens import split_words
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.scoring.features import Batch, Reader, Seen
+from leadd.learn.scoring.scorer import Verdicts, fit
+from leadd.learn.words.expansion import expand
+from leadd.learn.words.nearness import GroupNearness, prototypes
+from leadd.learn.words.tokens import split_words
+from leadd.learn.words.zero import ZeroLabel
 
 TASKS = {
     "marketing_role": "I sell to small companies hiring their first marketer",

@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks.choosing import TASKS, centred
 from benchmarks.prefilter_recall import data_folder, read_rows
 from leadd.builtin.evidence_vectors import Vectors, VectorsMissing
-from leadd.learn.expansion import expand
-from leadd.learn.features import Batch, Reader, Seen
-from leadd.learn.scorer import Scorer, Verdicts, fit
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.scoring.features import Batch, Reader, Seen
+from leadd.learn.scoring.scorer import Scorer, Verdicts, fit
+from leadd.learn.words.expansion import expand
+from leadd.learn.words.zero import ZeroLabel
 
 RUNS = 3
 TASK = "marketing_role"

@@ -1,7 +1,7 @@
 """How often an experiment decides rightly, looked at after every outcome: `python benchmarks/experiment_power.py`.
 
-Runs are drawn at random with a fixed seed and go through the bets of `leadd.learn.experiments`, all runs at once; some of
-them go through `Experiment` itself as well, and must end alike. `--quick` is a small form that shows that everything works.
+Runs are drawn at random with a fixed seed and go through the bets of `leadd.learn.proofs.experiments`, all runs at once; some
+go through `Experiment` itself as well, and must end alike. `--quick` is a small form that shows that everything works.
 The interval of the difference is looked at after every 20 outcomes.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from leadd.learn.differences import Counts, difference_interval
-from leadd.learn.experiments import GAINS, HARMS, Experiment, Rule
+from leadd.learn.proofs.differences import Counts, difference_interval
+from leadd.learn.proofs.experiments import GAINS, HARMS, Experiment, Rule
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SEED = 6

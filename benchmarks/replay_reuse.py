@@ -39,7 +39,7 @@ from leadd.core.nearby import block_of
 from leadd.core.passages import key_of_title
 from leadd.core.sketches import similarity, sketch
 from leadd.core.text import content_hash, normalise
-from leadd.learn.intervals import clopper_pearson
+from leadd.learn.proofs.intervals import clopper_pearson
 from leadd.testing.altered_ads import KINDS, Ad, alter, make_ad, repost
 
 MIN_SIMILARITY = 0.7

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from leadd.bench.labelled_file import LabelledSignal
-from leadd.learn.expansion import Expansion
-from leadd.learn.features import Batch, Reader
-from leadd.learn.measures import (
+from leadd.learn.figures.measures import (
     Interval,
     Labelled,
     Measure,
@@ -26,8 +24,10 @@ from leadd.learn.measures import (
     threshold_for,
     with_interval,
 )
-from leadd.learn.scorer import Verdicts, fit
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.scoring.features import Batch, Reader
+from leadd.learn.scoring.scorer import Verdicts, fit
+from leadd.learn.words.expansion import Expansion
+from leadd.learn.words.zero import ZeroLabel
 
 FOLDS = 5
 LEAST_WANTED = 10

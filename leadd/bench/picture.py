@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from leadd.bench.evaluation import Way
-from leadd.learn.measures import curve
+from leadd.learn.figures.measures import curve
 
 _WIDE, _HIGH, _EDGE = 640, 460, 60
 _COLOURS = ("#1f5fa8", "#c2571a", "#3c7d3c", "#7a4a9e")

@@ -37,7 +37,7 @@ def eval_(
     """
     from leadd.bench.evaluation import evaluate
     from leadd.bench.labelled_file import FileInvalid, read_labelled
-    from leadd.learn.expansion import expand, expand_icp
+    from leadd.learn.words.expansion import expand, expand_icp
 
     if sum(choice is not None for choice in (icp_name, template, sentence)) > 1:
         raise click.UsageError("--icp, --template and --sentence: one of them only")

@@ -28,7 +28,7 @@ from leadd.core.passages import key_of_title, tokens_of
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
 from leadd.core.standing_answers import NEAR, StandingAnswers, Taken
-from leadd.learn.rare_errors import ErrorBound
+from leadd.learn.proofs.rare_errors import ErrorBound
 from leadd.store import Store
 from leadd.store.reuse_rows import Evidence, NewReuse, NewSketch
 from leadd.store.rows import JudgementRow

@@ -13,7 +13,7 @@ import pytest
 from leadd.bench.evaluation import evaluate
 from leadd.bench.labelled_file import FileInvalid, LabelledSignal, read_labelled
 from leadd.bench.picture import svg
-from leadd.learn.expansion import expand
+from leadd.learn.words.expansion import expand
 
 ROLES = {
     "Marketing Manager": "You run campaigns, SEO and the newsletter",

@@ -15,7 +15,8 @@ from leadd.core import scales, triage
 from leadd.core.asking import ClassifyRequest
 from leadd.core.engine import Core
 from leadd.core.prefilter import Keep
-from leadd.learn import PRIOR, Facts, Joined, desk
+from leadd.learn import PRIOR, Facts, Joined
+from leadd.learn.evidence import desk
 from leadd.store.rows import JudgementRow
 
 SIGNAL = Signal(1, "s", "text", "title", "hash", 0)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from made_up import ads
 
-from leadd.learn.asking import Mix, choose
-from leadd.learn.expansion import expand
-from leadd.learn.features import Reader
-from leadd.learn.measures import labelled, precision_among
-from leadd.learn.scorer import Verdicts, fit, untaught
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.figures.measures import labelled, precision_among
+from leadd.learn.scoring.asking import Mix, choose
+from leadd.learn.scoring.features import Reader
+from leadd.learn.scoring.scorer import Verdicts, fit, untaught
+from leadd.learn.words.expansion import expand
+from leadd.learn.words.zero import ZeroLabel
 
 ODDS = np.linspace(-5, 5, 101)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leadd.learn.auditing import AuditRule, Policy, draw
+from leadd.learn.proofs.auditing import AuditRule, Policy, draw
 
 
 def test_all_at_or_above_the_threshold_are_asked_and_below_it_the_more_the_closer() -> None:

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from leadd.learn.calibration import AS_IT_IS, Calibration, calibrate, calibration_error, curve, isotonic, reliability
+from leadd.learn.figures.calibration import AS_IT_IS, Calibration, calibrate, calibration_error, curve, isotonic, reliability
 
 
 def drawn(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leadd.learn.auditing import draw
-from leadd.learn.certifying import Certifier, Kind
-from leadd.learn.drift import Drift
+from leadd.learn.proofs.auditing import draw
+from leadd.learn.proofs.certifying import Certifier, Kind
+from leadd.learn.proofs.drift import Drift
 
 
 def signals(rng: Any, count: int, apart: float = 3.3) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from leadd.learn import FIRST_ANSWERS, PRIOR, SAMPLED_IN, Desk, Facts, Known
-from leadd.learn.weighing import MISS_COST
+from leadd.learn.evidence.weighing import MISS_COST
 
 
 def some(desk: Desk, apart: float, count: int = 300, *, asked: str = "m", cosines: bool = False) -> list[Known]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from leadd.learn.expansion import (
+from leadd.learn.words.expansion import (
     FUNCTIONS,
     Expansion,
     ExpansionInvalid,
@@ -16,7 +16,7 @@ from leadd.learn.expansion import (
     parse_terms,
     split_negation,
 )
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.words.zero import ZeroLabel
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from leadd.learn.differences import Counts, difference_interval
-from leadd.learn.experiments import Arm, Experiment, Rule, log_factor
+from leadd.learn.proofs.differences import Counts, difference_interval
+from leadd.learn.proofs.experiments import Arm, Experiment, Rule, log_factor
 
 
 def run(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from leadd.learn.measures import (
+from leadd.learn.figures.measures import (
     area,
     average_precision,
     curve,

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from leadd.learn.intervals import beta_cdf, beta_quantile, clopper_pearson, log_beta_cdf, wilson
-from leadd.learn.rare_errors import ErrorBound
+from leadd.learn.proofs.intervals import beta_cdf, beta_quantile, clopper_pearson, log_beta_cdf, wilson
+from leadd.learn.proofs.rare_errors import ErrorBound
 
 
 def after(checked: int, wrong: int, limit: float = 0.01) -> ErrorBound:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from leadd.learn.recall_tests import Proofs, allowed, stage, stakes
+from leadd.learn.proofs.recall_tests import Proofs, allowed, stage, stakes
 
 EDGES = np.arange(20) / 20
 TARGET, DELTA = 0.9, 0.05

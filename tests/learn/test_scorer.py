@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from made_up import Ad, ad, ads
 
-from leadd.learn.expansion import expand
-from leadd.learn.features import Batch, Reader
-from leadd.learn.hashing import FIELDS_FROM, TEXT_FROM, WIDTH, Hasher, Rows, stacked
-from leadd.learn.logistic import Problem, solve
-from leadd.learn.measures import area, average_precision, labelled
-from leadd.learn.scorer import Scorer, ScorerInvalid, Verdicts, fit, trusted, untaught
-from leadd.learn.tokens import read_text, read_title
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.figures.measures import area, average_precision, labelled
+from leadd.learn.scoring.features import Batch, Reader
+from leadd.learn.scoring.hashing import FIELDS_FROM, TEXT_FROM, WIDTH, Hasher, Rows, stacked
+from leadd.learn.scoring.logistic import Problem, solve
+from leadd.learn.scoring.scorer import Scorer, ScorerInvalid, Verdicts, fit, trusted, untaught
+from leadd.learn.words.expansion import expand
+from leadd.learn.words.tokens import read_text, read_title
+from leadd.learn.words.zero import ZeroLabel
 
 SENTENCE = "I sell to companies hiring a marketer"
 

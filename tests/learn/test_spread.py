@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from leadd.learn.spread import FIRST_GUESS, FULL_TRUST, Z_MOST, Spread
+from leadd.learn.evidence.spread import FIRST_GUESS, FULL_TRUST, Z_MOST, Spread
 
 
 def filled(apart: float, *, count: int = 600, scale: float = 1.0, bias: float = 0.0, seed: int = 1) -> Spread:

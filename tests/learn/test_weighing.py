@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from leadd.learn.weighing import (
+from leadd.learn.evidence.weighing import (
     LEAST_VERDICTS,
     PRIOR,
     Evidence,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from made_up import ads
 
-from leadd.learn.expansion import expand
-from leadd.learn.measures import area, labelled
-from leadd.learn.nearness import ENOUGH, GroupNearness, prototypes
-from leadd.learn.statistics import Statistics
-from leadd.learn.tokens import read_text, read_title, role_part, split_words
-from leadd.learn.zero import ZeroLabel
+from leadd.learn.figures.measures import area, labelled
+from leadd.learn.words.expansion import expand
+from leadd.learn.words.nearness import ENOUGH, GroupNearness, prototypes
+from leadd.learn.words.statistics import Statistics
+from leadd.learn.words.tokens import read_text, read_title, role_part, split_words
+from leadd.learn.words.zero import ZeroLabel
 
 MARKETER = "I sell to small companies hiring their first marketer"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leadd.learn.recall_tests import Proofs, allowed
+from leadd.learn.proofs.recall_tests import Proofs, allowed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

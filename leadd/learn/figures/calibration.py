@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leadd.learn.intervals import wilson
+from leadd.learn.proofs.intervals import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

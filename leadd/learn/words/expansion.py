@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from leadd.api.folding import fold, telling_words
 from leadd.api.icp import Icp
-from leadd.learn.function_words import FIRST
-from leadd.learn.service_words import MORE
-from leadd.learn.tokens import split_words
+from leadd.learn.words.function_words import FIRST
+from leadd.learn.words.service_words import MORE
+from leadd.learn.words.tokens import split_words
 
 Where = Literal["title", "text", "anywhere"]
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.learn.features import Batch
-from leadd.learn.hashing import FIELDS_FROM, TEXT_FROM, WIDTH, Rows, row_sums
-from leadd.learn.logistic import Problem, solve
+from leadd.learn.scoring.features import Batch
+from leadd.learn.scoring.hashing import FIELDS_FROM, TEXT_FROM, WIDTH, Rows, row_sums
+from leadd.learn.scoring.logistic import Problem, solve
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.learn.expansion import Expansion, Term
-from leadd.learn.lexicon import Lexicon
-from leadd.learn.service_words import NEIGHBOURS
-from leadd.learn.statistics import Statistics
-from leadd.learn.tokens import TextWords, TitleWords, read_text, read_title
+from leadd.learn.words.expansion import Expansion, Term
+from leadd.learn.words.lexicon import Lexicon
+from leadd.learn.words.service_words import NEIGHBOURS
+from leadd.learn.words.statistics import Statistics
+from leadd.learn.words.tokens import TextWords, TitleWords, read_text, read_title
 
 Floats = NDArray[np.float64]
 

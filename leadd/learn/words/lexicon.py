@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from leadd.api.folding import fold
-from leadd.learn.expansion import Term
-from leadd.learn.tokens import split_words
+from leadd.learn.words.expansion import Term
+from leadd.learn.words.tokens import split_words
 
 _CACHED_WORDS = 200_000
 _NOTHING, _NEW, _ONLY_BEGINS = -1, -2, -3

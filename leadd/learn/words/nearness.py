@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadd.api.folding import fold
-from leadd.learn.expansion import Expansion
+from leadd.learn.words.expansion import Expansion
 
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from leadd.learn.auditing import AuditRule, Policy
-from leadd.learn.drift import Drift
-from leadd.learn.recall_bounds import estimated, recall_interval
-from leadd.learn.recall_tests import Proofs, stage
+from leadd.learn.proofs.auditing import AuditRule, Policy
+from leadd.learn.proofs.drift import Drift
+from leadd.learn.proofs.recall_bounds import estimated, recall_interval
+from leadd.learn.proofs.recall_tests import Proofs, stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

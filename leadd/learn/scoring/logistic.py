@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.learn.hashing import Rows, row_sums
+from leadd.learn.scoring.hashing import Rows, row_sums
 
 Floats = NDArray[np.float64]
 

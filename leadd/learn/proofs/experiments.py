@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from leadd.learn.differences import Counts, difference_interval
+from leadd.learn.proofs.differences import Counts, difference_interval
 
 Arm = Literal["A", "B"]
 Action = Literal["go on", "promote", "roll back", "stop for futility"]

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from leadd.learn.intervals import log_beta, log_beta_cdf
+from leadd.learn.proofs.intervals import log_beta, log_beta_cdf
 
 SHAPE = 0.5
 """How the bet is spread: the less, the more is put on rates close to 0. 380 checks without an error prove 1% (a single look

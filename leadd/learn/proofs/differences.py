@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from leadd.learn.intervals import log_beta
+from leadd.learn.proofs.intervals import log_beta
 
 _HALVINGS = 28
 _GOLDEN = (math.sqrt(5) - 1) / 2

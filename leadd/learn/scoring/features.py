@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.learn.hashing import HashedRow, Hasher, Rows, stacked
-from leadd.learn.tokens import read_text, read_title
-from leadd.learn.zero import Signs, ZeroLabel
+from leadd.learn.scoring.hashing import HashedRow, Hasher, Rows, stacked
+from leadd.learn.words.tokens import read_text, read_title
+from leadd.learn.words.zero import Signs, ZeroLabel
 
 Floats32 = NDArray[np.float32]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.learn.tokens import TextWords, TitleWords
+from leadd.learn.words.tokens import TextWords, TitleWords
 
 TITLE_BITS = 17
 TEXT_BITS = 18

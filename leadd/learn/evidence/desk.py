@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leadd.learn.spread import Spread
-from leadd.learn.weighing import PRIOR, Evidence, Example, Joined, Weights, fit, join, outlook
+from leadd.learn.evidence.spread import Spread
+from leadd.learn.evidence.weighing import PRIOR, Evidence, Example, Joined, Weights, fit, join, outlook
 
 LIKELY_DEVIATION = 2.0
 """The deviation of a model's log-odds that is assumed before any is seen."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leadd.learn.recall_tests import reached, stage
+from leadd.learn.proofs.recall_tests import reached, stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from leadd.learn.spread import Z_MOST
+from leadd.learn.evidence.spread import Z_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""How good a score is: recall, precision and their intervals, calibration."""

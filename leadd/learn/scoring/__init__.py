@@ -1,0 +1,1 @@
+"""The scorer that learns from verdicts, and what to ask the user next."""
