@@ -8,9 +8,11 @@ import click
 
 from leadd.cli.client import Client
 from leadd.cli.dossier import dossier, show_parts
+from leadd.cli.find import search, similar
 from leadd.cli.groups import Listing
 from leadd.cli.output import as_json_text, confirm, json_option, limit_option, pages, print_json, say, table, tell, when
 from leadd.cli.reasons import show_judgements
+from leadd.cli.verdicts import LEAD_VERDICTS
 
 BUCKETS = ["red_hot", "warm", "nurture", "parked"]
 STATUSES = ["new", "contacted", "qualified", "pitched", "trial", "won", "lost", "parked"]
@@ -27,19 +29,20 @@ def leads() -> None:
 @click.option("--all", "everything", is_flag=True, help="Parked leads too.")
 @click.option("--status", type=click.Choice(STATUSES), help="Leads in this state only.")
 @click.option("--search", help="Leads in which these words stand.")
+@click.option("--snoozed", is_flag=True, help="Only leads that you put off.")
 @click.option("--newest", is_flag=True, help="Newest first instead of best first.")
 @limit_option
 @json_option
 def list_leads(
-    icp: str | None, bucket: str, everything: bool, status: str | None, search: str | None, newest: bool, limit: int,
-    as_json: bool,
+    icp: str | None, bucket: str, everything: bool, status: str | None, search: str | None, snoozed: bool, newest: bool,
+    limit: int, as_json: bool,
 ) -> None:  # fmt: skip
     """The leads, best first."""
     client = Client()
     items = pages(
         lambda cursor, size: client.get(
-            "/api/leads/", icp=icp, bucket="parked" if everything else bucket, status=status, q=search,
-            order="newest" if newest else "score", limit=size, cursor=cursor,
+            "/api/leads/", icp=icp, bucket="parked" if everything or snoozed else bucket, status=status,
+            q=search, snoozed="only" if snoozed else "hide", order="newest" if newest else "score", limit=size, cursor=cursor,
         ),
         limit,
     )  # fmt: skip
@@ -81,6 +84,8 @@ def show(lead_id: int, as_json: bool) -> None:
         print_json(lead)
         return
     say(f"{lead['name']}  {lead['score']} of 100, {lead['bucket'].replace('_', ' ')}, {lead['status']}  (ICP {lead['icp']})")
+    for part in standing(lead):
+        say(f"  {part}")
     for label, value in (("website", lead["website"] or lead["domain"]), ("location", lead["location"])):
         if value:
             say(f"  {label}: {value}")
@@ -100,6 +105,15 @@ def show(lead_id: int, as_json: bool) -> None:
     say("timeline:")
     for entry in lead["timeline"]:
         say(f"  {when(entry['at_ms']):>12}  {entry['kind'].replace('_', ' ')}: {entry['text']}")
+
+
+def standing(lead: dict[str, Any]) -> list[str]:
+    """Your own word on a lead, and until when it is put off."""
+    import time
+
+    until_ms = lead["snoozed_until_ms"] or 0
+    told = [f"your word: {lead['verdict']}"] if lead["verdict"] else []
+    return told + ([f"snoozed, comes back {when(until_ms)}"] if until_ms > time.time() * 1000 else [])
 
 
 @leads.command()
@@ -140,23 +154,8 @@ def note(lead_id: int, text: tuple[str, ...]) -> None:
     say("noted")
 
 
-def _verdict(name: str, done: str, line: str) -> click.Command:
-    @click.argument("lead_id", type=int)
-    @click.option("--note", default="", help="Why, in your words.")
-    def command(lead_id: int, note: str) -> None:
-        Client().post(f"/api/leads/{lead_id}/verdict", {"verdict": name, "note": note})
-        say(f"lead {lead_id} is {done}")
-
-    return click.command(name, help=line)(command)
-
-
-for _name, _done, _line in (
-    ("accept", "accepted", "Say that a lead is a good one."),
-    ("reject", "rejected", "Say that a lead is none."),
-    ("won", "won", "Say that a lead became a customer."),
-    ("lost", "lost", "Say that a lead came to nothing."),
-):
-    leads.add_command(_verdict(_name, _done, _line))
+for _command in (*LEAD_VERDICTS, search, similar):
+    leads.add_command(_command)
 
 
 @leads.command()
@@ -178,7 +177,9 @@ def delete(lead_id: int, yes: bool) -> None:
 def export(form: str, bucket: str, icp: str | None) -> None:
     """Write the leads to standard output, for a file or another program."""
     client = Client()
-    items = pages(lambda cursor, size: client.get("/api/leads/", icp=icp, bucket=bucket, limit=size, cursor=cursor), 10**9)
+    items = pages(
+        lambda cursor, size: client.get("/api/leads/", icp=icp, bucket=bucket, snoozed="show", limit=size, cursor=cursor), 10**9
+    )
     if form == "jsonl":
         for item in items:
             click.echo(as_json_text(item))

@@ -8,6 +8,7 @@ from leadd.cli.client import Client
 from leadd.cli.groups import Listing
 from leadd.cli.output import json_option, limit_option, pages, print_json, say, table, when
 from leadd.cli.reasons import icp_names, show_judgements
+from leadd.cli.verdicts import SIGNAL_VERDICTS
 
 TITLE_CHARS = 80
 OUTCOMES = ["filtered", "parked", "nurture", "warm", "red_hot", "held"]
@@ -78,3 +79,7 @@ def rejudge(method: str) -> None:
     """Judge signals again that were judged by their own evidence, now that there is a language model."""
     found = Client().post("/api/rejudge", {"method": method})
     say(found["message"] or f"{found['count']} signals are in the queue again")
+
+
+for _command in SIGNAL_VERDICTS:
+    signals.add_command(_command)

@@ -10,17 +10,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from pathlib import Path
 from typing import Any, Protocol
 
-from leadd.api import Clock, Problem, Receipt, SignalDraft
+from leadd.api import Clock, Problem, Receipt, Role, SignalDraft
 from leadd.config.loading import Loaded
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.earlier import ReuseFigures
 from leadd.core.events import EventBus
+from leadd.core.finder import Found
 from leadd.core.intake import Accepted
 from leadd.core.sources import SourceStatus
+from leadd.core.training import TrainingExample
+from leadd.core.tuning import Step
 from leadd.inference import InferenceStats
 from leadd.prompting import PromptInfo, Reload
 from leadd.registry.records import InstanceRecord, PluginRecord
 from leadd.store import Store
+from leadd.store.verdicts import VerdictKept
 
 
 class Paths(Protocol):
@@ -95,6 +99,26 @@ class DossierDesk(Protocol):
     def waits_for(self) -> str: ...
 
 
+class Searches(Protocol):
+    """Leads by what they say."""
+
+    async def search(self, text: str, limit: int = ...) -> Found: ...
+    async def similar(self, lead_id: int, limit: int = ...) -> Found: ...
+
+
+class Examples(Protocol):
+    """The user's verdicts as examples for teaching a model."""
+
+    def examples(self, *, icp: str | None = None, with_contacts: bool = False) -> AsyncGenerator[TrainingExample, None]: ...
+
+
+class Tuner(Protocol):
+    """Makes models of the user's verdicts."""
+
+    def run(self, role: Role, *, name: str = "", most: int = 8, adapter: Path | None = None) -> AsyncGenerator[Step, None]: ...
+    async def undo(self, role: Role) -> str: ...
+
+
 class Kept(Protocol):
     """What is kept of answers."""
 
@@ -112,6 +136,12 @@ class Work(Protocol):
     @property
     def dossiers(self) -> DossierDesk: ...
     @property
+    def finder(self) -> Searches: ...
+    @property
+    def training(self) -> Examples: ...
+    @property
+    def tuning(self) -> Tuner: ...
+    @property
     def kept(self) -> Kept: ...
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResult: ...
@@ -126,6 +156,7 @@ class Work(Protocol):
     async def reuse_figures(self) -> Sequence[ReuseFigures]: ...
     async def rejudge(self, method: str = ...) -> int: ...
     async def retry_held(self, ids: Sequence[int] | None = None) -> int: ...
+    async def judge_signal(self, signal_id: int, verdict: str, note: str = "", *, by: str, icp: str | None) -> VerdictKept: ...
     def source_statuses(self) -> Sequence[SourceStatus]: ...
     def poll_now(self, name: str) -> bool: ...
     def pause(self, name: str) -> bool: ...

@@ -19,8 +19,11 @@ from leadd.control.routes.icp import IcpRoutes
 from leadd.control.routes.ingest import IngestRoutes
 from leadd.control.routes.leads import LeadRoutes
 from leadd.control.routes.models import ModelRoutes
+from leadd.control.routes.review import ReviewRoutes
 from leadd.control.routes.signals import SignalRoutes
 from leadd.control.routes.system import SystemRoutes
+from leadd.control.routes.training import TrainingRoutes
+from leadd.control.routes.tune import TuneRoutes
 
 
 class Table:
@@ -33,6 +36,9 @@ class Table:
             CacheRoutes(house),
             IcpRoutes(house),
             LeadRoutes(house),
+            ReviewRoutes(house),
+            TrainingRoutes(house),
+            TuneRoutes(house),
             SignalRoutes(house),
             IngestRoutes(house),
             FlowRoutes(house),

@@ -12,7 +12,6 @@ from leadd.api import Bucket, Icp, Method
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 LeadStatus = Literal["new", "contacted", "qualified", "pitched", "trial", "won", "lost", "parked"]
-Verdict = Literal["accept", "reject", "won", "lost"]
 SignalState = Literal["new", "leased", "done", "held"]
 Outcome = Literal["filtered", "parked", "nurture", "warm", "red_hot", "held"]
 DeliveryState = Literal["pending", "leased", "delivered", "dead", "dropped"]
@@ -157,11 +156,7 @@ class LeadQuery(PageQuery):
     status: LeadStatus | None = None
     q: Annotated[str, StringConstraints(max_length=500)] | None = None
     order: Literal["score", "updated", "new"] = "score"
-
-
-class SearchQuery(Asked):
-    q: Text
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    snoozed: Literal["hide", "show", "only"] = Field(default="hide", description="leads that you put off for some days")
 
 
 class IcpChoice(Asked):
@@ -191,6 +186,7 @@ class LeadOut(Answer):
     website: str | None
     location: str | None
     verdict: str | None
+    snoozed_until_ms: int | None = None
 
 
 class LeadList(Answer):
@@ -243,11 +239,6 @@ class NoteIn(Asked):
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)] = Field(
         validation_alias=AliasChoices("text", "notes", "note")
     )
-
-
-class VerdictIn(Asked):
-    verdict: Verdict
-    note: Annotated[str, StringConstraints(max_length=20_000)] = ""
 
 
 class BucketCounts(Answer):

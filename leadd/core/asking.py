@@ -188,7 +188,7 @@ class Asking:
             # Asked again before its turn came: it is answered now, and the queue must not answer it a second time.
             signal = await self._store.signals.take(self._owner, signal.id) or signal
         try:
-            judged = self._pipeline.judge(signal)
+            (judged,) = await self._pipeline.judge_all([signal])
             if not judged.verdicts:
                 await self._pipeline.give_back({signal.id})
                 return _held(signal.id, "every ICP is switched off")

@@ -119,6 +119,13 @@ def company_of(signal: Signal, contacts: Sequence[Contact]) -> CompanyRef | None
     )
 
 
+def known_key(signal: Signal) -> tuple[str | None, str | None]:
+    """Folded name and domain by which a company is found again, out of the source's own fields alone: reading the text for
+    them costs more than it is worth before the filter."""
+    name = _clean(signal.company or "")
+    return (fold_name(name) or None if name else None), _own(signal.company_website)
+
+
 def person_key(signal: Signal, contacts: Sequence[Contact]) -> str:
     """Who a lead is where no company is known: an e-mail address, else the author at that source, else this signal alone."""
     address = next((c.value for c in contacts if c.kind == "email"), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,11 @@ def direction(sentences: Vectors) -> Vector:
     """One unit vector for what several sentences say together."""
     mean = sentences.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), _LEAST_LENGTH), dtype=np.float32)
+
+
+def stack(vectors: Sequence[Vector]) -> Vectors:
+    """Vectors of one length as rows of an array."""
+    return np.stack(list(vectors))
 
 
 def _from(vectors: Vectors, centre: Vector) -> Vectors:

@@ -17,6 +17,7 @@ from leadd.core.delivery import Delivery
 from leadd.core.dossiers import Dossiers
 from leadd.core.earlier import EarlierReadings, ReuseFigures
 from leadd.core.events import EventBus
+from leadd.core.finder import Finder
 from leadd.core.intake import Accepted, Intake
 from leadd.core.kept import KeptAnswers
 from leadd.core.pipeline import Pipeline
@@ -24,10 +25,13 @@ from leadd.core.profiles import Profiles
 from leadd.core.reading import Reader
 from leadd.core.sources import SourceStatus, SourceWork
 from leadd.core.supervisor import Loop, Supervisor
+from leadd.core.training import Training
+from leadd.core.tuning import Tuning
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
 from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import SinkRef
+from leadd.store.verdicts import VerdictKept
 
 INBOX = "inbox"
 MODEL_SEEN = "model.seen"
@@ -123,6 +127,9 @@ class Core:
             store, self.pipeline, self.profiles, inference, prompts, clock, log, owner=self.owner,
             keep_s=settings.cache.ttl_s if settings.cache.enabled else 0.0,
         )  # fmt: skip
+        self.finder = Finder(store, self.pipeline.vectors, clock, log, has_embedder=settings.models.embed.enabled)
+        self.training = Training(store, prompts, inference)
+        self.tuning = Tuning(store, inference, prompts, self.training, clock)
         self.dossiers = Dossiers(
             store, inference, prompts, self.profiles, self.events, clock, log,
             owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000), wake=self._wake_dossiers,
@@ -311,6 +318,14 @@ class Core:
         count = await self.store.signals.unhold(ids)
         self.supervisor.wake("pipeline")
         return count
+
+    async def judge_signal(self, signal_id: int, verdict: str, note: str = "", *, by: str, icp: str | None) -> VerdictKept:
+        """Keep the user's word on a dropped signal; one that should have been a lead is read again at once. Raises NotFound."""
+        kept = await self.store.verdicts.judge_signal(signal_id, verdict, note, by=by, icp=icp)
+        if verdict == "accept":
+            self.asking.forget()
+            self.supervisor.wake("pipeline")
+        return kept
 
     def source_statuses(self) -> list[SourceStatus]:
         """Every source that the settings name."""

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
 from leadd.config.settings import Settings
 from leadd.core import outcomes, prefilter, scoring
+from leadd.core.companies import known_key
 from leadd.core.earlier import EarlierReadings, Hints
 from leadd.core.events import EventBus
 from leadd.core.handoff import Handoff
 from leadd.core.outcomes import Outcome
 from leadd.core.owed import Owed
-from leadd.core.prefilter import Drop, Keep
+from leadd.core.prefilter import NOTHING_KNOWN, CompanyKnown, Drop, Keep
 from leadd.core.profiles import Profile, Profiles
+from leadd.core.questions import PERSON_PRIORITY
 from leadd.core.reading import Reader, Reading
 from leadd.core.vectors import SignalVectors
 from leadd.inference import Inference, is_outage
@@ -43,11 +45,25 @@ class Judged:
     verdicts: tuple[tuple[Profile, Keep | Drop], ...]
     hints: Hints = field(default_factory=Hints)
     near: Mapping[int, float] = field(default_factory=dict)
+    wanted: frozenset[int] = frozenset()
+    """ICPs by id for which the user said that this signal should have been a lead: no filter and no triage stops it there."""
 
     @property
     def kept(self) -> bool:
         """True where at least one ICP wants a closer look."""
         return any(isinstance(v, Keep) for _, v in self.verdicts)
+
+
+def lifted(item: Judged, icp_ids: frozenset[int]) -> Judged:
+    """A signal that the user called a miss for these ICPs: kept for them, whatever the prefilter says."""
+    said = "You said that this should have been a lead."
+    verdicts = tuple(
+        (p, Keep(v.score or 0.0, v.threshold, (said, f"The filter says: {v.reason}")))
+        if isinstance(v, Drop) and p.id in icp_ids
+        else (p, v)
+        for p, v in item.verdicts
+    )
+    return replace(item, verdicts=verdicts, wanted=icp_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,7 @@ class Pipeline:
         self.counts.leased += len(signals)
         unsettled = {s.id for s in signals}
         try:
-            judged = await asyncio.to_thread(self.judge_all, signals)
+            judged = await self._with_misses(await self.judge_all(signals))
             dropped = [j for j in judged if not j.kept]
             await self.settle_dropped(dropped)
             unsettled -= {j.signal.id for j in dropped}
@@ -149,6 +165,12 @@ class Pipeline:
             await self.give_back(unsettled)
             raise
         return 0
+
+    async def _with_misses(self, judged: list[Judged]) -> list[Judged]:
+        """The same, with what the user called a miss lifted over the filter."""
+        asked = [item.signal.id for item in judged if item.signal.asked_by_person]
+        wanted = await self._store.verdicts.wanted(asked) if asked else {}
+        return [lifted(item, wanted[item.signal.id]) if item.signal.id in wanted else item for item in judged]
 
     async def _hand_over(self, kept: Sequence[Judged], unsettled: set[int]) -> None:
         """Give signals to the readers, a batch of vectors at a time; those that were taken leave `unsettled`."""
@@ -185,16 +207,27 @@ class Pipeline:
             self.wake()
         return 0
 
+    @property
+    def vectors(self) -> SignalVectors:
+        """The vectors of the signals that pass here."""
+        return self._vectors
+
     def close(self) -> set[int]:
         """Take nothing more; the signals that no reader has begun, for `give_back`."""
         return {item.signal.id for item in self._queue.close()}
 
-    def judge_all(self, signals: Sequence[SignalRow]) -> list[Judged]:
-        """The prefilter's word on each signal for each ICP; pure computing, meant for a thread."""
-        return [self.judge(s) for s in signals]
+    async def judge_all(self, signals: Sequence[SignalRow]) -> list[Judged]:
+        """The prefilter's word on each signal for each ICP, with what is known of the companies."""
+        keys = [known_key(signal) for signal in signals] if self._asks_for_companies() else []
+        known = await self._store.companies.known(keys) if any(name or domain for name, domain in keys) else ()
+        told = [NOTHING_KNOWN if facts is None else CompanyKnown(*facts) for facts in known] or [NOTHING_KNOWN] * len(signals)
+        return await asyncio.to_thread(lambda: [self.judge(s, c) for s, c in zip(signals, told, strict=True)])
 
-    def judge(self, signal: SignalRow) -> Judged:
-        """The prefilter's word on one signal for each ICP in force."""
+    def _asks_for_companies(self) -> bool:
+        return any(profile.icp.sizes.values or profile.icp.locations.values for profile in self._profiles.current)
+
+    def judge(self, signal: SignalRow, company: CompanyKnown = NOTHING_KNOWN) -> Judged:
+        """The prefilter's word on one signal for each ICP in force; pure computing."""
         s = self._settings.prefilter
         found: list[tuple[Profile, Keep | Drop]] = []
         for profile in self._profiles.current:
@@ -204,7 +237,9 @@ class Pipeline:
             found.append(
                 (
                     profile,
-                    prefilter.judge(signal, profile.compiled, threshold=s.score_threshold, min_chars=s.min_chars),
+                    prefilter.judge(
+                        signal, profile.compiled, threshold=s.score_threshold, min_chars=s.min_chars, company=company
+                    ),
                 )
             )
         return Judged(signal, tuple(found))
@@ -228,6 +263,7 @@ class Pipeline:
     async def process(self, item: Judged, *, priority: int = 0) -> Done:
         """Read a signal for every ICP that wants it and record what it came to. Raises ModelFailure."""
         signal = item.signal
+        priority = priority or (PERSON_PRIORITY if item.wanted else 0)
         search = self._earlier.search(signal, item.hints)
         readings: list[Reading | Drop] = []
         for profile, verdict in item.verdicts:
@@ -242,7 +278,7 @@ class Pipeline:
                 readings = [await self._reader.keep(r) if isinstance(r, Reading) and r.paid else r for r in readings]
                 reading = await self._reader.read(
                     signal, profile, verdict, priority=priority, resumed=self._may_be_answered(signal),
-                    similarity=item.near.get(profile.id),
+                    similarity=item.near.get(profile.id), closely=profile.id in item.wanted,
                 )  # fmt: skip
             readings.append(reading)
         ends = tuple(

@@ -81,28 +81,70 @@ class CompiledIcp:
         )
 
 
+SIZE_KEYS = ("company_size", "employees", "headcount", "team_size", "mitarbeiter", "size")
+"""Under which names sources tell how many people a company has (`extra`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyKnown:
+    """What earlier signals have told of a company: where it is, how big it is (a label such as `6-10`). None: unknown."""
+
+    location: str | None = None
+    size: str | None = None
+
+
+NOTHING_KNOWN = CompanyKnown()
+
+
 @dataclass(slots=True)
 class _Reading:
-    """A signal as the rules see it; what costs time is read once, and only where a rule asks."""
+    """A signal as the rules see it; what costs time is read once, and only where a rule asks.
+
+    What the signal says itself counts before what its source says beside it, and that before what is known of its company.
+    That alone never speaks against a signal: a company may have grown, and may look for somebody elsewhere.
+    """
 
     signal: Signal
     title: Folded
     text: Folded
+    company: CompanyKnown = NOTHING_KNOWN
     _sizes: list[SizeFact] | None = None
     _places: Places | None = None
+    _where: str = ""
+    is_size_recalled: bool = False
+    is_place_recalled: bool = False
 
     @property
     def sizes(self) -> list[SizeFact]:
         if self._sizes is None:
-            self._sizes = read_sizes(self.text)
+            self._sizes = read_sizes(self.text) or self._told_sizes()
         return self._sizes
 
     @property
     def places(self) -> Places:
         if self._places is None:
             field = read_location(self.signal.location or "")
-            self._places = field if field.countries or field.anywhere else read_places(self.signal.text)
+            found = field if field.countries or field.anywhere else read_places(self.signal.text)
+            if not found.countries and not found.anywhere and self.company.location:
+                found = read_location(self.company.location)
+                self._where = f"{self.company.location} (known of the company)"
+                self.is_place_recalled = True
+            self._places = found
         return self._places
+
+    @property
+    def where(self) -> str:
+        """In what words the place is told; '' where it stands in the text, or nowhere."""
+        return self.signal.location or (self._where if self.places.known else "")
+
+    def _told_sizes(self) -> list[SizeFact]:
+        told = [self.signal.extra.get(key) for key in SIZE_KEYS]
+        for label, of_whom in (*((label, "") for label in told), (self.company.size, " (known of the company)")):
+            span = range_of(label) if label else None
+            if span is not None:
+                self.is_size_recalled = bool(of_whom)
+                return [SizeFact(span[0], span[1], f"{label}{of_whom}", 0)]
+        return []
 
     def standing(self, keywords: KeywordSet) -> Match | None:
         """The first keyword in title or text that is not denied where it stands."""
@@ -113,11 +155,14 @@ class _Reading:
         return None
 
 
-def judge(signal: Signal, icp: CompiledIcp, *, threshold: float, min_chars: int) -> Verdict:
+def judge(
+    signal: Signal, icp: CompiledIcp, *, threshold: float, min_chars: int, company: CompanyKnown = NOTHING_KNOWN
+) -> Verdict:
     """Drop or keep one signal for one ICP.
 
     `threshold` 0 to 100 is the setting; the ICP's own wins. `min_chars` holds for what sources bring, never for what a person
-    or the API asks (`asked_by_person`).
+    or the API asks (`asked_by_person`). `company` is what is known of the signal's company; it counts where the signal itself
+    says nothing of size or place, and what nobody says is unknown, never false.
     """
     limit = float(icp.icp.score_threshold if icp.icp.score_threshold is not None else threshold)
     if not signal.text.strip() and not signal.title.strip():
@@ -126,7 +171,7 @@ def judge(signal: Signal, icp: CompiledIcp, *, threshold: float, min_chars: int)
     if not signal.asked_by_person and length < min_chars:
         return Drop("too_short", f"Only {length} characters; sources bring at least {min_chars}.", None, limit)
     title = title_or_first_line(signal.title, signal.text)
-    reading = _Reading(signal, Folded(title), Folded(signal.text))
+    reading = _Reading(signal, Folded(title), Folded(signal.text), company)
     for rule in (_by_words, _by_exclusion, _by_filter):
         broken = rule(reading, icp)
         if broken is not None:
@@ -192,7 +237,7 @@ def _match_size(reading: _Reading, icp: CompiledIcp) -> tuple[bool | None, str]:
     for fact in reading.sizes:
         if any(overlap((fact.low, fact.high), span) for span in icp.size_ranges):
             return True, fact.quote
-    return False, reading.sizes[0].quote
+    return None if reading.is_size_recalled else False, reading.sizes[0].quote
 
 
 def _match_place(reading: _Reading, icp: CompiledIcp) -> tuple[bool | None, str]:
@@ -201,11 +246,16 @@ def _match_place(reading: _Reading, icp: CompiledIcp) -> tuple[bool | None, str]
     if named:
         return True, named[0].quote
     places = reading.places
+    location = reading.where
+    if not named and reading.company.location and places.known and not reading.signal.location:
+        named = icp.places.find(location, limit=1)
+        if named:
+            return True, named[0].quote
     if places.countries & icp.countries:
         return True, location or ", ".join(sorted(places.countries & icp.countries)[:3])
     if not places.known or not icp.countries:
         return None, location
-    return False, location or ", ".join(sorted(places.countries)[:3])
+    return None if reading.is_place_recalled else False, location or ", ".join(sorted(places.countries)[:3])
 
 
 def _match_industry(reading: _Reading, icp: CompiledIcp) -> tuple[bool | None, str]:

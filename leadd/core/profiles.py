@@ -9,6 +9,7 @@ from leadd.api import Icp
 from leadd.core.icp_templates import DEFAULT_TEMPLATE, TEMPLATES
 from leadd.core.prefilter import CompiledIcp
 from leadd.store import Store
+from leadd.store.rows import IcpRow
 
 STAND_IN = "icp.stand_in"
 
@@ -22,6 +23,11 @@ class Profile:
     compiled: CompiledIcp
     content_hash: str
     updated_at_ms: int
+
+
+def profile_of(row: IcpRow) -> Profile:
+    """A stored ICP made ready for use."""
+    return Profile(row.id, row.icp, CompiledIcp.of(row.icp), row.icp.content_hash(), row.updated_at_ms)
 
 
 class Profiles:
@@ -61,9 +67,7 @@ class Profiles:
         if wanted != marked:
             await self._store.schedule.set(STAND_IN, wanted)
         self._stand_in = stand_in.icp.name if stand_in else None
-        self._current = tuple(
-            Profile(r.id, r.icp, CompiledIcp.of(r.icp), r.icp.content_hash(), r.updated_at_ms) for r in rows if r.icp.enabled
-        )
+        self._current = tuple(profile_of(row) for row in rows if row.icp.enabled)
         mark = hashlib.sha256()
         for profile in self._current:
             mark.update(f"{profile.id}:{profile.content_hash};".encode())

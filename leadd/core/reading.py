@@ -90,16 +90,18 @@ class Reader:
         priority: int = 0,
         resumed: bool = False,
         similarity: float | None = None,
+        closely: bool = False,
     ) -> Reading:
         """Ask triage, and classification where the evidence together says yes. Raises ModelFailure.
 
         `resumed` says that an earlier try may have got answers: those in the journal are used, so a crash never pays twice.
         `similarity` is the cosine of the signal with the ICP, where vectors are made. A person's question has a priority of its
-        own; without one (0) the more promising signal is asked about first.
+        own; without one (0) the more promising signal is asked about first. `closely` goes straight to the classification: a
+        person has said that the signal is worth it.
         """
         course = _Course(signal, profile, triage.Known(keep, similarity), priority, resumed)
         course.unwritten.append(prefilter_judgement(signal, profile, keep))
-        found = await self._triage(course)
+        found = _Triaged(True, RULE, "", 1.0) if closely else await self._triage(course)
         if not found.worth:
             return Reading(False, None, found.method, (found.reason,), tuple(course.unwritten), course.cached, course.paid)
         if course.paid:

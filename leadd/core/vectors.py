@@ -104,6 +104,18 @@ class SignalVectors:
             return found
         return {}
 
+    async def query(self, text: str) -> tuple[Space, Vector]:
+        """What is looked for as a vector, and the space of the signals' vectors that it is like. Raises ModelFailure."""
+        if not self._inference.availability(Role.EMBED).ok:
+            raise ModelFailure(Failure.UNREACHABLE, self._inference.availability(Role.EMBED).reason)
+        try:
+            async with asyncio.timeout(BATCH_LIMIT_S):
+                space, _ = await self._present()
+                (vector,) = await self._embed(space, [prefixes_of(space.model)[1] + text[: self._budget]])
+        except TimeoutError:
+            raise ModelFailure(Failure.TIMEOUT_TOTAL, f"the embedding model took longer than {BATCH_LIMIT_S:g} s") from None
+        return space, vector
+
     def _can_ask(self) -> bool:
         return self._clock.monotonic_s() >= self._rests_until_s and self._inference.availability(Role.EMBED).ok
 

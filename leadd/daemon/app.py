@@ -19,13 +19,14 @@ from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
 from leadd.control.server import ControlServer
 from leadd.core.engine import MODEL_SEEN, Core
+from leadd.core.tuning import TUNED
 from leadd.daemon.boot import boot_name
 from leadd.daemon.components import EVIDENCE, Components
 from leadd.daemon.icp_files import folder_of, take_in
 from leadd.daemon.lock import DaemonLock, Owner
 from leadd.daemon.network import LentHttp
 from leadd.daemon.notify import notify
-from leadd.daemon.roles import role_plans
+from leadd.daemon.roles import role_plans, with_tuned
 from leadd.daemon.state import report
 from leadd.daemon.upkeep import check_all, pull
 from leadd.daemon.watchdog import Watchdog
@@ -184,7 +185,7 @@ class Daemon:
         if evidence is not None and not await self._open_component("model", EVIDENCE, evidence):
             evidence = None
         self.inference = Inference(
-            models, role_plans(self.settings.models, models), caches,
+            models, with_tuned(role_plans(self.settings.models, models), await self.store.schedule.get(TUNED) or {}), caches,
             settings=await self._inference_settings(), clock=self.clock, log=self.log, evidence=evidence,
         )  # fmt: skip
         await self.inference.open()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from leadd.api import Role
 from leadd.config.entries import RoleModel
 from leadd.config.settings import ModelSettings
+from leadd.core.tuning import plan_of
 from leadd.inference import RolePlan
 
 SHIPPED = ModelSettings()
@@ -32,6 +34,16 @@ def role_plans(settings: ModelSettings, servers: Collection[str]) -> dict[Role, 
                 asked.append(_plan(entry, entry.use, model, num_ctx, memory=True))
         plans[role] = [plan for plan in asked if plan.use in servers]
     return {role: found for role, found in plans.items() if found}
+
+
+def with_tuned(plans: dict[Role, list[RolePlan]], tuned: Mapping[str, Mapping[str, Any]]) -> dict[Role, list[RolePlan]]:
+    """The same with tuned models in front of the models that they won against; one whose base is no longer set is left out."""
+    found = dict(plans)
+    for name, entry in tuned.items():
+        role = Role(name)
+        if role in found and found[role][0].model == entry["was"] and found[role][0].use == entry["use"]:
+            found[role] = [plan_of(entry), *found[role]]
+    return found
 
 
 def _small(settings: ModelSettings, role: Role, entry: RoleModel) -> list[tuple[str, int]]:

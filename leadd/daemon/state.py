@@ -37,7 +37,7 @@ async def report(daemon: Daemon) -> dict[str, Any]:
         "started_at": daemon.started_at,
         "listening": list(daemon.control.listening),
         "reasons": reasons,
-        "notes": _notes(daemon),
+        "notes": [*_notes(daemon), *await _tuned_notes(daemon)],
         "profile": daemon.settings.profile,
         "icps": [p.icp.name for p in daemon.core.profiles.current],
         "signals": dict(counts.by_state),
@@ -104,6 +104,20 @@ async def _component_reasons(daemon: Daemon) -> list[str]:
 
 def _hint(hint: str) -> str:
     return f" ({hint})" if hint else ""
+
+
+async def _tuned_notes(daemon: Daemon) -> list[str]:
+    """Who plays a role because it won against the model that the settings name."""
+    notes = []
+    for role, entry in (await daemon.core.tuning.in_force()).items():
+        planned, back = daemon.inference.planned(Role(role)), f"leadd tune --role {role} --undo"
+        made, was = entry["model"], entry["was"]
+        if planned is not None and planned[0].model == made:
+            notes.append(f"{role} is played by {made}, tuned on your verdicts, for {was} ({back})")
+        else:
+            why = f"it was made of {was}, and models.{role}.model names another one now"
+            notes.append(f"{made}, tuned for {role}, rests: {why} ({back} forgets it)")
+    return notes
 
 
 def _notes(daemon: Daemon) -> list[str]:

@@ -226,7 +226,9 @@ class Caller:
             state.unread_labels = 0
         is_news = state.answers % LEARN_EVERY == 0 or state.chars.observations < LEARN_AT_FIRST
         if is_news and reply.usage.prompt_tokens and seat.method is Method.MODEL:
-            state.chars.note([message.content for message in request.messages], reply.usage.prompt_tokens)
+            state.chars.note(
+                [message.content for message in request.messages], reply.usage.prompt_tokens - seat.plan.example_tokens
+            )
 
     async def _once(
         self, flight: Flight, seat: Seat, request: ModelRequest, spare: Spare

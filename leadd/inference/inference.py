@@ -24,6 +24,7 @@ from leadd.inference.questions import (
     InferenceStats,
     Progress,
     Question,
+    RolePlan,
     WithoutModel,
 )
 from leadd.inference.requests import Requests
@@ -147,6 +148,39 @@ class Inference:
         key = self._requests.key(seat, request, question)
         return await self._tower.fetch(seat, request, question, key, progress)
 
+    def planned(self, role: Role) -> tuple[RolePlan, Model] | None:
+        """The first choice for a role and its server, whether or not it can be asked now; None where none is set."""
+        seat = self._seating.planned(role)
+        return None if seat is None else (seat.plan, seat.endpoint.model)
+
+    async def ask_with(self, plan: RolePlan, question: Question) -> Answer:
+        """The answer of one certain model, which need not be a candidate of the role. Raises ModelFailure, also where another
+        one had to step in."""
+        seat = self._seating.guest(question.role, plan)
+        if seat is None:
+            raise ModelFailure(Failure.MISSING_MODEL, f"no model server is named '{plan.use}'", model=plan.model)
+        if not seat.state.digest:
+            await self.look_again()
+        problem = seat.problem
+        if problem is not None:
+            raise copy_of(problem)
+        request = self._requests.make(seat, question)
+        answer = await self._tower.fetch(seat, request, question, self._requests.key(seat, request, question), None)
+        if answer.provenance.digest != seat.state.digest:
+            raise ModelFailure(Failure.MISSING_MODEL, f"{answer.provenance.model} answered instead", model=plan.model)
+        return answer
+
+    def prefer(self, role: Role, plan: RolePlan) -> None:
+        """Ask this model first for a role from now on. Raises ModelFailure where its server has no role."""
+        seat = self._seating.guest(role, plan)
+        if seat is None:
+            raise ModelFailure(Failure.MISSING_MODEL, f"no model server is named '{plan.use}'", model=plan.model)
+        self._seating.put_first(seat)
+
+    def forget(self, role: Role, plan: RolePlan) -> None:
+        """Ask this model no longer for a role."""
+        self._seating.take_away(role, plan.use, plan.model)
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), d), unit length, in input order. Raises ModelFailure; see `vectors.embed_all`.
 
@@ -202,7 +236,10 @@ class Inference:
     def token_budget(self, role: Role) -> int:
         """The soft total of tokens for one call of this role, prompt and answer (see `budget.reuse_limit`); 0: no model."""
         return min(
-            (reuse_limit(seat.state.name, seat.state.num_ctx, seat.plan.max_tokens or 0) for seat in self._present(role)),
+            (
+                max(1, reuse_limit(seat.state.name, seat.state.num_ctx, seat.plan.max_tokens or 0) - seat.plan.example_tokens)
+                for seat in self._present(role)
+            ),
             default=0,
         )
 

@@ -116,7 +116,8 @@ class RolePlan:
     `num_ctx` of theirs, because every change of it makes a server load the model again. `quantization` is part of the cache
     key for servers whose digest does not tell it. `when` says what a candidate after the first stands by for: any failure, or
     only for want of memory (a smaller model gives smaller answers, so nobody but a full memory may choose it). `optional` ones
-    that a server does not have are passed over without a word.
+    that a server does not have are passed over without a word. `example_tokens` is what a tuned model reads of its own before
+    every prompt: it comes off the budget.
     """
 
     use: str
@@ -127,6 +128,7 @@ class RolePlan:
     quantization: str = ""
     when: Literal["any", "memory"] = "any"
     optional: bool = False
+    example_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from leadd.api.clock import Clock
-from leadd.store.bulk import clean
+from leadd.store.bulk import clean, pack
 from leadd.store.database import Database
 from leadd.store.merging import merge_companies_in
 from leadd.store.rows import CompanyRow, Page
@@ -31,6 +32,24 @@ class CompanyRepo:
             (company_id,),
         )
         return None if row is None else CompanyRow(*row)
+
+    async def known(self, keys: Sequence[tuple[str | None, str | None]]) -> builtins.list[tuple[str | None, str | None] | None]:
+        """Location and size of companies by folded name and domain, in the order of `keys`; None where one was never seen.
+
+        The size is a label of an ICP, as a model read it last. A name stands for the oldest company of that name, as in
+        `resolve_in`.
+        """
+        rows = await self._db.fetch(
+            "SELECT pair.key, c.location, (SELECT l.classification ->> 'size_bucket' FROM lead AS l WHERE l.company_id = c.id "
+            "AND l.method = 'model' AND coalesce(l.classification ->> 'size_bucket', '') NOT IN ('', 'unknown', 'unclear') "
+            "ORDER BY l.updated_at_ms DESC LIMIT 1) FROM json_each(?) AS pair JOIN company AS c ON c.id = coalesce("
+            "(SELECT id FROM company WHERE domain = pair.value ->> 1 AND merged_into IS NULL), "
+            "(SELECT id FROM company WHERE name_key = pair.value ->> 0 AND merged_into IS NULL "
+            "AND (domain IS NULL OR pair.value ->> 1 IS NULL) ORDER BY id LIMIT 1))",
+            (pack(keys),),
+        )
+        found = {row[0]: (row[1], row[2]) for row in rows}
+        return [found.get(place) for place in range(len(keys))]
 
     async def list(self, *, limit: int = 50, after: str | None = None) -> Page[CompanyRow]:
         """Companies, newest first."""

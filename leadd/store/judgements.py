@@ -55,6 +55,22 @@ class JudgementRepo:
         rows = await self._db.fetch(f"{_SELECT} WHERE signal_id = ? ORDER BY id", (signal_id,))
         return [judgement_of(row) for row in rows]
 
+    async def last_answer(self, signal_id: int, icp_id: int, stage: str) -> JudgementRow | None:
+        """The newest answer of a model for this stage that counts; None where there is none."""
+        row = await self._db.fetch_one(
+            f"{_SELECT} WHERE signal_id = ? AND icp_id = ? AND stage = ? AND superseded = 0 AND method = 'model' "
+            "AND decision <> 'failed' AND answer IS NOT NULL ORDER BY id DESC LIMIT 1",
+            (signal_id, icp_id, stage),
+        )
+        return None if row is None else judgement_of(row)
+
+    async def audits(self, limit: int = 5_000) -> list[JudgementRow]:
+        """What models said of signals that were dropped and looked at as a sample (stage `audit`), oldest first."""
+        rows = await self._db.fetch(
+            f"{_SELECT} WHERE stage = 'audit' AND superseded = 0 AND decision <> 'failed' ORDER BY id DESC LIMIT ?", (limit,)
+        )
+        return [judgement_of(row) for row in reversed(rows)]
+
     async def answers_by_cache(self, since_ms: int) -> dict[str, int]:
         """How many answers of language models came from where (miss, hit, shared, twin …) at or after `since_ms`."""
         rows = await self._db.fetch(

@@ -14,7 +14,8 @@ SELECT = (
     "l.classification, l.created_at_ms, l.updated_at_ms, l.signal_id, "
     "(SELECT count(*) FROM lead_signal AS ls WHERE ls.lead_id = l.id) AS signal_count, l.company_id, l.person_key, "
     "c.name AS company, c.domain, c.website, coalesce(c.location, s.location) AS location, "
-    "(SELECT v.verdict FROM verdict AS v WHERE v.lead_id = l.id ORDER BY v.id DESC LIMIT 1) AS verdict "
+    "(SELECT v.verdict FROM verdict AS v WHERE v.lead_id = l.id AND v.undone_at_ms IS NULL AND v.verdict <> 'snooze' "
+    "ORDER BY v.id DESC LIMIT 1) AS verdict, l.snoozed_until_ms "
     "FROM lead AS l JOIN icp AS i ON i.id = l.icp_id LEFT JOIN company AS c ON c.id = l.company_id "
     "LEFT JOIN signal AS s ON s.id = l.signal_id"
 )

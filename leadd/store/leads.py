@@ -18,11 +18,13 @@ from leadd.store.database import Database
 from leadd.store.errors import NotFound
 from leadd.store.judgements import JudgementRepo
 from leadd.store.recording import record_in
-from leadd.store.rows import BUCKETS, LEAD_STATUSES, VERDICTS, ActivityRow, LeadRecord, LeadRow, Page, RecordResult
+from leadd.store.rows import BUCKETS, LEAD_STATUSES, ActivityRow, LeadRecord, LeadRow, Page, RecordResult
 from leadd.store.signal_rows import READ_COLUMNS, signal_of
 from leadd.store.standing import RANK, note_in
+from leadd.store.verdicts import judge_lead_in, set_status_in, undo_lead_in
 
 T = TypeVar("T")
+SNOOZED = ("show", "hide", "only")
 
 
 class LeadRepo:
@@ -44,6 +46,15 @@ class LeadRepo:
             f"{lead_rows.SELECT} WHERE l.id = ({lead_rows.RESOLVE}) AND l.deleted_at_ms IS NULL", (lead_id,)
         )
         return lead_rows.lead_of(rows[0]) if rows else None
+
+    async def get_many(self, ids: Sequence[int]) -> dict[int, LeadRow]:
+        """Leads by their own ids; those that are unknown, merged or deleted are not there."""
+        rows = await self._db.fetch(
+            f"{lead_rows.SELECT} WHERE l.id IN (SELECT value FROM json_each(?)) AND l.merged_into IS NULL "  # noqa: S608
+            "AND l.deleted_at_ms IS NULL",
+            (pack_ids(ids),),
+        )
+        return {row["id"]: lead_rows.lead_of(row) for row in rows}
 
     async def view(self, lead_id: int, *, event: str = "lead.created", revision: int | None = None) -> Lead | None:
         """The lead as sinks receive it, with contacts, signals and dossier; None where it is unknown or deleted."""
@@ -109,8 +120,13 @@ class LeadRepo:
         limit: int = 50,
         after: str | None = None,
         order: str = "score",
+        snoozed: str = "show",
     ) -> Page[LeadRow]:
-        """Leads by `order` (score, updated, new), best or latest first. Raises ValueError for unknown words or cursors."""
+        """Leads by `order` (score, updated, new), best or latest first. Raises ValueError for unknown words or cursors.
+
+        `snoozed`: show them among the others, hide them until their time has come, or only them.
+        """
+        _check(snoozed, SNOOZED, "word on snoozed leads")
         more, values = lead_rows.after_clause(after, order)
         conditions: builtins.list[tuple[str, builtins.list[Any]]] = []
         if icp is not None:
@@ -121,6 +137,9 @@ class LeadRepo:
             conditions.append((f" AND l.bucket IN ({', '.join('?' * len(wanted))})", builtins.list(wanted)))
         if status is not None:
             conditions.append((" AND l.status = ?", [_check(status, LEAD_STATUSES, "status")]))
+        if snoozed != "show":
+            sign = "<=" if snoozed == "hide" else ">"
+            conditions.append((f" AND coalesce(l.snoozed_until_ms, 0) {sign} ?", [self._clock.now_ms()]))
         for word in fold(clean(query or "")).split():
             conditions.append((" AND instr(l.search_text, ?) > 0", [word]))
         ordering = ", ".join(f"l.{column} DESC" for column in (*lead_rows.ORDERS[order], "id"))
@@ -139,7 +158,7 @@ class LeadRepo:
     async def set_status(self, lead_id: int, status: str, by: str = "person") -> LeadRow:
         """Set the status. Raises ValueError for an unknown one, NotFound."""
         _check(status, LEAD_STATUSES, "status")
-        await self._change(lead_id, lambda conn, own_id, now_ms: _set_status_in(conn, own_id, status, by, now_ms))
+        await self._change(lead_id, lambda conn, own_id, now_ms: set_status_in(conn, own_id, status, by, now_ms))
         return await self._reread(lead_id)
 
     async def add_note(self, lead_id: int, text: str) -> int:
@@ -148,22 +167,23 @@ class LeadRepo:
             lead_id, lambda conn, own_id, now_ms: note_in(conn, own_id, "note", text, now_ms, actor="person")
         )
 
-    async def verdict(self, lead_id: int, verdict: str, note: str = "") -> LeadRow:
-        """Keep the user's word (accept, reject, won, lost); won and lost are its status too. Raises ValueError, NotFound."""
-        _check(verdict, VERDICTS, "verdict")
+    async def verdict(
+        self, lead_id: int, verdict: str, note: str = "", *, by: str = "user", days: float | None = None
+    ) -> LeadRow:
+        """Keep the user's word (accept, reject, snooze, won, lost). Raises ValueError, NotFound.
 
-        def judge(conn: sqlite3.Connection, own_id: int, now_ms: int) -> None:
-            conn.execute(
-                "INSERT INTO verdict (lead_id, verdict, note, score, created_at_ms) "
-                "SELECT id, ?, ?, score, ? FROM lead WHERE id = ?",
-                (verdict, clean(note), now_ms, own_id),
-            )
-            note_in(conn, own_id, "verdict", note, now_ms, {"verdict": verdict}, actor="person")
-            if verdict in ("won", "lost"):
-                _set_status_in(conn, own_id, verdict, "person", now_ms)
-
-        await self._change(lead_id, judge)
+        The status follows: won, lost, and parked by a reject. `days` is how long a snoozed lead stays out of the list, 7 unless
+        said otherwise; any other verdict brings it back. `by` is user or api.
+        """
+        await self._change(
+            lead_id, lambda conn, own_id, now_ms: judge_lead_in(conn, own_id, verdict, note, now_ms, by=by, days=days)
+        )
         return await self._reread(lead_id)
+
+    async def undo_verdict(self, lead_id: int) -> tuple[LeadRow, str]:
+        """Take back the latest verdict: the lead as it is then, and which it was. Raises NotFound where there is none."""
+        verdict = await self._change(lead_id, undo_lead_in)
+        return await self._reread(lead_id), verdict
 
     async def why(self, lead_id: int) -> dict[str, Any] | None:
         """All that led to this lead: its signals with every judgement, contacts, deliveries, dossier, timeline.
@@ -263,13 +283,6 @@ class LeadRepo:
         if row is None:  # deleted between the write and this reading
             raise NotFound(f"there is no lead {lead_id}")
         return row
-
-
-def _set_status_in(conn: sqlite3.Connection, lead_id: int, status: str, by: str, now_ms: int) -> None:
-    conn.execute(
-        "UPDATE lead SET status = ?, status_by = ?, updated_at_ms = ? WHERE id = ?", (status, clean(by), now_ms, lead_id)
-    )
-    note_in(conn, lead_id, "status", status, now_ms, {"status": status}, actor=by)
 
 
 def _check(word: str, known: tuple[str, ...], what: str) -> str:

@@ -40,8 +40,10 @@ class LearningRepo:
         self._db = db
 
     async def verdict_mark(self) -> int:
-        """Another number whenever a verdict was added, for any ICP."""
-        row = await self._db.fetch_one("SELECT coalesce(max(id), 0) FROM verdict")
+        """Another number whenever a verdict was added or taken back, for any ICP."""
+        row = await self._db.fetch_one(
+            "SELECT coalesce(max(id), 0) + (SELECT count(*) FROM verdict WHERE undone_at_ms IS NOT NULL) FROM verdict"
+        )
         return 0 if row is None else int(row[0])
 
     async def triaged(self, icp_id: int, limit: int = 2000) -> list[TriagedRow]:
@@ -65,7 +67,8 @@ class LearningRepo:
             "SELECT v.verdict, t.answer, t.digest, t.prompt_hash FROM verdict AS v JOIN lead AS l ON l.id = v.lead_id "
             "JOIN judgement AS t ON t.id = (SELECT max(j.id) FROM judgement AS j WHERE j.signal_id = l.signal_id "
             "AND j.icp_id = l.icp_id AND j.stage = 'triage' AND j.decision <> 'failed' AND j.answer IS NOT NULL) "
-            "WHERE l.icp_id = ? AND v.id = (SELECT max(w.id) FROM verdict AS w WHERE w.lead_id = v.lead_id) "
+            "WHERE l.icp_id = ? AND v.id = (SELECT max(w.id) FROM verdict AS w WHERE w.lead_id = v.lead_id "
+            "AND w.undone_at_ms IS NULL AND w.verdict <> 'snooze') "
             "ORDER BY v.id DESC LIMIT ?",
             (icp_id, limit),
         )

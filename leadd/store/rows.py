@@ -17,7 +17,9 @@ BUCKETS = ("filtered", "parked", "nurture", "warm", "red_hot")
 """Worst first; a lead is upgraded when it moves to the right."""
 OUTCOMES = (*BUCKETS, "held")
 LEAD_STATUSES = ("new", "contacted", "qualified", "pitched", "trial", "won", "lost", "parked")
-VERDICTS = ("accept", "reject", "won", "lost")
+VERDICTS = ("accept", "reject", "snooze", "won", "lost")
+SIGNAL_VERDICTS = ("accept", "reject")
+"""What is said of a signal that made no lead: that it should have been one, or that it was rightly dropped."""
 OUTBOX_STATES = ("pending", "leased", "delivered", "dead", "dropped")
 
 
@@ -297,6 +299,7 @@ class LeadRow:
     website: str | None = None
     location: str | None = None
     verdict: str | None = None
+    snoozed_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

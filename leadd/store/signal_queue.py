@@ -84,6 +84,11 @@ REOPEN = (
     "UPDATE signal SET state = 'new', outcome = NULL, method = NULL, hold_reason = NULL, waiting_for = NULL, attempts = 0, "
     "crashes = 0, due_ms = ?1 WHERE id IN (SELECT value FROM json_each(?2))"
 )
+REOPEN_ASKED = (
+    "UPDATE signal SET state = 'new', outcome = NULL, method = NULL, hold_reason = NULL, waiting_for = NULL, attempts = 0, "
+    "crashes = 0, due_ms = ?1, asked_by_person = 1 WHERE id = ?2 AND state IN ('done', 'held', 'new')"
+)
+"""As REOPEN, for one signal that a person wants looked at: it goes ahead of all others."""
 STANDING = (
     "SELECT (SELECT count(*) FROM signal INDEXED BY signal_waiting "  # noqa: S608 - our own constants
     "WHERE state = 'new' AND waiting_for IS NOT NULL AND crashes < 2), "

@@ -9,15 +9,18 @@ from leadd.store.companies import CompanyRepo
 from leadd.store.database import Database
 from leadd.store.dossiers import DossierRepo
 from leadd.store.embeddings import EmbeddingRepo
+from leadd.store.finding import FindingRepo
 from leadd.store.icps import IcpRepo
 from leadd.store.judgements import JudgementRepo
 from leadd.store.leads import LeadRepo
 from leadd.store.learning import LearningRepo
 from leadd.store.outbox import OutboxRepo
 from leadd.store.prompts import PromptRepo
+from leadd.store.review import ReviewRepo
 from leadd.store.schedule import ScheduleRepo
 from leadd.store.signals import SignalRepo
 from leadd.store.sketches import SketchRepo
+from leadd.store.verdicts import VerdictRepo
 
 FILE_NAME = "leadd.db"
 
@@ -33,9 +36,12 @@ class Store:
         self.companies = CompanyRepo(db, clock)
         self.leads = LeadRepo(db, clock)
         self.learning = LearningRepo(db)
+        self.verdicts = VerdictRepo(db, clock)
+        self.review = ReviewRepo(db)
         self.dossiers = DossierRepo(db, clock)
         self.outbox = OutboxRepo(db, clock)
         self.embeddings = EmbeddingRepo(db, clock)
+        self.finding = FindingRepo(db)
         self.prompts = PromptRepo(db, clock)
         self.sketches = SketchRepo(db)
         self.schedule = ScheduleRepo(db, clock)

@@ -40,6 +40,16 @@ def from_bytes(rows: Sequence[tuple[int, int, bytes]]) -> dict[int, Vector]:
     return found
 
 
+def matrix_of(rows: Sequence[tuple[int, int, bytes]], width: int) -> tuple[list[int], Vectors]:
+    """As `from_bytes` for very many rows at once: ids, and their vectors as rows of one array, of `width` numbers each."""
+    whole = [(row_id, raw) for row_id, dimensions, raw in rows if dimensions == width and len(raw) == width * KEPT.itemsize]
+    array = np.frombuffer(b"".join(raw for _, raw in whole), dtype=KEPT).astype(np.float32).reshape(len(whole), width)
+    lengths = np.linalg.norm(array, axis=1)
+    sound = np.abs(lengths - 1.0) <= UNIT_TOLERANCE  # never true of NaN
+    ids = [row_id for (row_id, _), good in zip(whole, sound.tolist(), strict=True) if good]
+    return ids, array[sound] / lengths[sound, None]
+
+
 def stacked(vectors: Sequence[Vector]) -> Vectors:
     """The vectors as rows of one array, those of the first one's length; shape (0, 0) where there are none."""
     same = [vector for vector in vectors if len(vector) == len(vectors[0])]

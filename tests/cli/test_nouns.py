@@ -56,6 +56,44 @@ def test_verdicts_notes_and_states(running: Cli) -> None:
     ]
 
 
+def test_snooze_and_undo(running: Cli) -> None:
+    lead = str(lead_named(running, "Brightmesh"))
+    said = running.run("leads", "snooze", lead, "--days", "2")
+    assert said.out == f"lead {lead} comes back in 48 h (leadd leads --snoozed lists it until then)\n", said.err
+    assert int(lead) not in [i["id"] for i in running.run("leads", "list", "--all", "--json").data["items"]]
+    assert [i["id"] for i in running.run("leads", "--snoozed", "--json").data["items"]] == [int(lead)]
+    assert "snoozed, comes back in 48 h" in running.run("leads", "show", lead).out
+    assert f'"id": {lead},' in running.run("leads", "export", "--bucket", "parked").out
+    undone = running.run("leads", "undo", lead)
+    assert undone.out.startswith(f"lead {lead}: snooze is taken back; ")
+    assert int(lead) in [i["id"] for i in running.run("leads", "list", "--all", "--json").data["items"]]
+    assert running.run("leads", "snooze", lead, "--days", "0").code == 2
+    assert running.run("leads", "undo", "99999").code == 1
+
+
+def test_leads_are_found_by_what_they_are_about(running: Cli) -> None:
+    lead = lead_named(running, "Brightmesh")
+    found = running.run("leads", "search", "building", "up", "marketing", "from", "scratch")
+    assert found.code == 0
+    assert str(lead) in [row[0] for row in found.rows]
+    assert found.err.startswith("found by ")
+    asked = running.run("leads", "similar", str(lead), "-n", "3", "--json").data
+    assert lead not in [i["id"] for i in asked["items"]]
+    assert asked["by"] in ("vectors", "words")
+    assert running.run("leads", "similar", "99999").code == 1
+
+
+def test_a_dropped_signal_gets_a_verdict(running: Cli) -> None:
+    found = running.run("signals", "list", "--outcome", "filtered", "-n", "9999", "--json").data["items"]
+    driver = str(next(s["id"] for s in found if s["title"] == "Truck Driver"))
+    assert running.run("signals", "reject", driver).out == (
+        f"signal {driver}: rightly dropped, noted (it was dropped by prefilter:score)\n"
+    )
+    assert running.run("signals", "undo", driver).out == f"signal {driver}: reject is taken back\n"
+    assert running.run("signals", "undo", driver).code == 1
+    assert running.run("signals", "accept", driver, "--icp", "nobody's").code == 1
+
+
 def test_export_for_a_spreadsheet(make_cli: Make) -> None:
     home = make_cli(models={"without_model": "evidence"})
     home.start()

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from leadd.api import LeaddError, Problem, Receipt, Reject, Role, SignalDraft
+from leadd.api import LeaddError, NeedsAttention, Problem, Receipt, Reject, Role, SignalDraft
 from leadd.config.loading import Loaded
 from leadd.config.paths import Paths
 from leadd.config.settings import Settings
@@ -23,12 +23,14 @@ from leadd.control.call import Limits
 from leadd.control.server import ControlServer
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.events import EventBus
+from leadd.core.finder import Found
 from leadd.core.intake import Accepted
 from leadd.core.sources import SourceStatus
+from leadd.core.tuning import Step
 from leadd.inference import InferenceStats, RoleStats
 from leadd.prompting import PromptInfo, PromptProblem, Reload
 from leadd.registry.records import InstanceRecord, InstanceState, PluginRecord
-from leadd.store.errors import StoreUnavailable
+from leadd.store.errors import NotFound, StoreUnavailable
 from leadd.store.rows import Counts, Page
 
 
@@ -49,6 +51,37 @@ class HandClock:
         await asyncio.sleep(0)
 
 
+class NobodyNear:
+    """Finds no lead."""
+
+    async def search(self, text: str, limit: int = 50) -> Found:
+        return Found((), "words", reason="there are no vectors")
+
+    async def similar(self, lead_id: int, limit: int = 20) -> Found:
+        return Found((), "words", reason="there are no vectors")
+
+
+class NoExamples:
+    """Verdicts that nobody has given."""
+
+    async def examples(self, *, icp: str | None = None, with_contacts: bool = False) -> AsyncGenerator[Any, None]:
+        for example in ():
+            yield example
+
+
+class NoTuning:
+    """Has no verdicts to learn from."""
+
+    async def run(
+        self, role: Role, *, name: str = "", most: int = 8, adapter: Path | None = None
+    ) -> AsyncGenerator[Step, None]:
+        yield Step("examples", f"{most} examples for {role.value}", most)
+        raise NeedsAttention("there are too few verdicts", hint="leadd review")
+
+    async def undo(self, role: Role) -> str:
+        raise NeedsAttention(f"{role.value} is played by no tuned model")
+
+
 @dataclass
 class RuleCore:
     """Answers by rule: 'no …' is filtered, 'late …' waits for the gate, 'bad …' is refused, 'bug …' raises, else a lead."""
@@ -65,6 +98,10 @@ class RuleCore:
     under_way: int = 0
     pulled: int = 0
     sink_error: Exception | None = None
+    verdicts: Any = None
+    finder: Any = field(default_factory=lambda: NobodyNear())
+    training: Any = field(default_factory=lambda: NoExamples())
+    tuning: Any = field(default_factory=lambda: NoTuning())
 
     def __post_init__(self) -> None:
         self.events = EventBus(self.clock)
@@ -177,6 +214,10 @@ class RuleCore:
         self.called.append(("rejudge", method))
         return 4
 
+    async def judge_signal(self, signal_id: int, verdict: str, note: str = "", *, by: str, icp: str | None) -> Any:
+        self.called.append(("judge_signal", signal_id, verdict, note, by, icp))
+        return await self.verdicts.judge_signal(signal_id, verdict, note, by=by, icp=icp)
+
     async def retry_held(self, ids: Sequence[int] | None = None) -> int:
         self.called.append(("retry_held", ids))
         return 2
@@ -249,7 +290,11 @@ class Empty:
                 return [] if not named and not args else Page(())
             if name == "counts":
                 return Counts({"new": 1}, {"held": 2}, {}, 3, 1_700_000_000_000)
-            if name in ("search", "problems", "timeline", "for_signal"):
+            if name.startswith("undo"):
+                raise NotFound("there is no verdict to take back")
+            if name in (
+                "search", "problems", "timeline", "for_signal", "undecided_leads", "near_thresholds", "audited", "counting"
+            ):  # fmt: skip
                 return []
             if name in ("bucket_counts", "counts_by_sink"):
                 return {"warm": 1} if name == "bucket_counts" else {"out": {"dead": 1}}
@@ -261,7 +306,7 @@ class Empty:
 class BareStore:
     def __init__(self) -> None:
         self.db = BareDatabase()
-        for name in ("signals", "judgements", "icps", "leads", "dossiers", "outbox"):
+        for name in ("signals", "judgements", "icps", "leads", "dossiers", "outbox", "verdicts", "review"):
             setattr(self, name, Empty())
 
 

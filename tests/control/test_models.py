@@ -84,3 +84,16 @@ async def test_a_download_does_not_hold_up_the_end(served):
         async with asyncio.timeout(10):
             await served.server.close(0.2)
             await served.house.pull_ended.wait()
+
+
+async def test_tuning_tells_its_steps_and_what_is_missing(served):
+    async with served.unix.post("http://leadd/api/tune", json={"examples": 4}) as answer:
+        lines = [json.loads(line) for line in (await answer.text()).splitlines()]
+    assert [(line["kind"], line["text"]) for line in lines] == [
+        ("examples", "4 examples for triage"), ("error", "there are too few verdicts"),
+    ]  # fmt: skip
+    assert lines[1]["hint"] == "leadd review"
+    for body in ({"role": "embed"}, {"examples": 1}, {"name": "no name!"}, {"more": 1}):
+        await served.json("POST", "/api/tune", json=body, status=422)
+    refused = await served.json("POST", "/api/tune/undo", json={}, status=None)
+    assert "no tuned model" in refused["error"]["message"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from leadd.api import Contact, Icp
+from leadd.core.finder import Finder
 from leadd.core.icp_templates import TEMPLATES
 from leadd.store import Store
 from leadd.store.rows import CompanyRef, IcpOutcome, LeadRecord, NewJudgement, NewSignal, SinkRef
@@ -24,6 +27,8 @@ async def stored(serve, home):
     served = await serve(tune=tune)
     store = await Store.open(home / "store", clock=clock)
     served.house.store = store
+    served.house.core.verdicts = store.verdicts
+    served.house.core.finder = Finder(store, None, clock, logging.getLogger("test"), has_embedder=False)
     icp = await store.icps.add(Icp.model_validate(ICP))
     texts = [NewSignal("ads", f"text {i}", f"title {i}", f"hash{i}", f"key{i}", company=f"Firm {i}") for i in range(5)]
     await store.signals.add_many("ads", texts)
@@ -60,7 +65,7 @@ async def test_leads_are_listed_best_first_page_by_page(stored):
     assert [lead["bucket"] for lead in (await stored.json("GET", "/api/leads?bucket=warm"))["items"]] == ["red_hot", "warm"]
     assert (await stored.json("GET", "/api/leads?icp=other"))["items"] == []
     assert len((await stored.json("GET", "/api/leads?status=new&order=updated"))["items"]) == 3
-    assert [lead["name"] for lead in (await stored.json("GET", "/api/leads/search?q=firm%201"))["items"]] == ["Firm 1"]
+    assert (await stored.json("GET", "/api/leads/search?q=firm%201"))["items"][0]["name"] == "Firm 1"
 
 
 @pytest.mark.parametrize("path", ["/api/leads/", "/api/signals", "/api/deliveries"])
@@ -204,3 +209,56 @@ async def test_metrics_and_readiness_over_the_real_store(stored):
     assert (await stored.json("GET", "/health"))["database"] != "ok"
     failed = await stored.json("POST", "/api/icp/", json=ICP | {"name": "later"}, status=503)
     assert failed["error"]["code"] == "store_unavailable"
+
+
+async def test_a_snoozed_lead_leaves_the_list_and_a_verdict_can_be_taken_back(stored):
+    put_off = await stored.json("POST", "/api/leads/1/verdict", json={"verdict": "snooze", "days": 2})
+    assert put_off["snoozed_until_ms"] == stored.house.clock.ms + 2 * 86_400_000
+    assert [i["id"] for i in (await stored.json("GET", "/api/leads/"))["items"]] == [2, 3]
+    assert [i["id"] for i in (await stored.json("GET", "/api/leads/?snoozed=only"))["items"]] == [1]
+    undone = await stored.json("POST", "/api/leads/1/undo")
+    assert (undone["undone"], undone["lead"]["snoozed_until_ms"]) == ("snooze", None)
+    await stored.json("POST", "/api/leads/1/undo", status=404)
+    refused = await stored.json("POST", "/api/leads/1/verdict", json={"verdict": "won", "days": 2}, status=422)
+    assert "days go with the verdict snooze only" in refused["error"]["message"]
+    await stored.json("POST", "/api/leads/2/verdict", json={"verdict": "reject"})
+    (kept,) = await stored.house.store.verdicts.counting()
+    assert (kept.lead_id, kept.by) == (2, "api")
+
+
+async def test_a_verdict_on_a_dropped_signal_is_kept(stored):
+    said = await stored.json("POST", "/api/signals/5/verdict", json={"verdict": "accept", "icp": "shops", "by": "user"})
+    assert (said["signal_id"], said["verdict"], said["by"], said["dropped_by"]) == (5, "accept", "user", "")
+    assert ("judge_signal", 5, "accept", "", "user", "shops") in stored.house.core.called
+    assert (await stored.json("POST", "/api/signals/5/undo"))["undone_at_ms"] == stored.house.clock.ms
+    for path, body in (("5/verdict", {"verdict": "won"}), ("5/verdict", {"verdict": "accept", "by": "me"})):
+        await stored.json("POST", f"/api/signals/{path}", json=body, status=422)
+    refused = await stored.json("POST", "/api/signals/1/verdict", json={"verdict": "accept"}, status=409)
+    assert refused["error"]["message"] == "signal 1 was not dropped: it is part of lead 1"
+    for path in ("5/undo", "77/undo"):
+        await stored.json("POST", f"/api/signals/{path}", status=404)
+    await stored.json("POST", "/api/signals/77/verdict", json={"verdict": "accept"}, status=404)
+
+
+async def test_leads_are_found_by_what_they_say_and_the_answer_says_how(stored, monkeypatch):
+    monkeypatch.setattr("leadd.core.finder._load_static", lambda: (None, "switched off by the test"))
+    found = await stored.json("GET", "/api/leads/search?q=firm%202&limit=5")
+    assert [(i["id"], i["similarity"]) for i in found["items"]] == [(3, None)]
+    assert found["by"] == "words"
+    assert "switched off by the test" in found["reason"]
+    like = await stored.json("GET", "/api/leads/1/similar?limit=1")
+    assert [i["id"] for i in like["items"]] == [2]
+    await stored.json("GET", "/api/leads/77/similar", status=404)
+    await stored.json("GET", "/api/leads/search", status=422)
+
+
+async def test_the_review_queue_is_served_with_the_effect(stored):
+    found = await stored.json("GET", "/api/review?icp=shops&limit=2")
+    assert [(i["kind"], i["lead_id"]) for i in found["items"]] == [("hot", 1), ("hot", 2)]
+    assert found["effect"]["needed"] == 20
+    for number in range(3):
+        await stored.json("POST", f"/api/leads/{number + 1}/verdict", json={"verdict": "accept"})
+    after = await stored.json("GET", "/api/review")
+    assert after["items"] == []
+    assert after["effect"]["verdicts"] == 3
+    assert (await stored.json("GET", "/api/review?icp=nobody"))["effect"]["verdicts"] == 0

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from leadd.api import Icp, NeedsAttention, Reject, Retry
-from leadd.control import wire
+from leadd.control import wire, wire_verdicts
 from leadd.control.call import Limits
 from leadd.control.metrics import AREAS, CODES, Metrics
 from leadd.control.openapi import document, operation_id
@@ -217,5 +217,5 @@ def test_the_reference_page_is_up_to_date():
 
 
 def test_request_shapes_refuse_keys_that_do_not_exist():
-    for shape in (wire.StatusIn, wire.VerdictIn, wire.NoteIn, wire.RetryIn, wire.RejudgeIn, Icp):
+    for shape in (wire.StatusIn, wire_verdicts.VerdictIn, wire.NoteIn, wire.RetryIn, wire.RejudgeIn, Icp):
         assert shape.model_config["extra"] == "forbid"

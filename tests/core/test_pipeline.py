@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from core_parts import AD, OTHER_AD, Home, settled, until
 
-from leadd.api import Failure, ModelFailure, NeedsAttention, Problem, Reject, Retry, Role, SignalDraft
+from leadd.api import Failure, IcpField, ModelFailure, NeedsAttention, Problem, Reject, Retry, Role, SignalDraft
 
 
 def ad(number: int, text: str = AD, **more: str) -> SignalDraft:
@@ -271,3 +271,20 @@ async def test_a_text_that_no_model_can_take_is_held_at_once(home: Home) -> None
     async with home.core() as core:
         assert await settled(core, 1) == {"held": 1}
     assert len(home.model.calls) == 1
+
+
+async def test_what_an_earlier_signal_told_of_a_company_counts_for_a_later_one(home: Home) -> None:
+    async with home.core() as core:
+        row = (await core.store.icps.list())[0]
+        sizes = row.icp.model_copy(update={"sizes": IcpField(values=("6-10",), use="score")})
+        await core.store.icps.replace(row.id, sizes)
+        await core.icps_changed()
+        await core.ingest([ad(1)])
+        await settled(core, 1)
+        later = AD.split(".", 1)[1] + " Marketing again."
+        await core.ingest([SignalDraft(text=later, title="Next opening", company="Acme 1 GmbH", external_id="n")])
+        await settled(core, 2)
+        (newest, *_) = (await core.store.signals.list()).items
+        (first, *_) = await core.store.judgements.for_signal(newest.id)
+    said = " ".join(first.reasons)
+    assert "Sizes fit: “6-10 (known of the company)”" in said

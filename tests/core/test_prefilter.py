@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from leadd.api import Icp, Signal
 from leadd.core.icp_templates import DEFAULT_TEMPLATE, TEMPLATES
-from leadd.core.prefilter import CompiledIcp, Drop, Keep, Verdict, judge
+from leadd.core.prefilter import CompanyKnown, CompiledIcp, Drop, Keep, Verdict, judge
 
 DATA = Path(os.environ.get("LEADD_EVAL_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 LONG = " We build things for people who like things that are built well."
@@ -196,3 +196,37 @@ def test_recall_on_real_ads() -> None:
             kept[label][1] += 1
     assert kept[True][0] / kept[True][1] >= 0.95
     assert kept[False][0] / kept[False][1] <= 0.30
+
+
+def test_what_is_known_of_the_company_counts_where_the_signal_says_nothing() -> None:
+    icp = compiled(
+        sizes={"values": ["1-10"], "use": "score"}, locations={"values": ["Germany"], "use": "score"}, score_threshold=0
+    )
+    plain = signal("We look for a baker." + LONG, "Baker")
+
+    def score(company: CompanyKnown, s: Signal = plain) -> tuple[float, str]:
+        found = judge(s, icp, threshold=0, min_chars=0, company=company)
+        assert isinstance(found, Keep)
+        return found.score, " ".join(found.reasons)
+
+    nothing = score(CompanyKnown())[0]
+    points, said = score(CompanyKnown("Köln, Germany", "6-10"))
+    assert points > nothing
+    assert "“6-10 (known of the company)”" in said
+    assert "Locations fit" in said
+    assert score(CompanyKnown("Lyon", "200+"))[0] == nothing
+    told = signal("We are a team of 40 people based in Paris, France and look for a baker." + LONG, "Baker")
+    assert score(CompanyKnown("Köln", "6-10"), told)[0] == score(CompanyKnown(), told)[0], "the signal's own word counts first"
+
+
+def test_what_is_known_of_the_company_alone_never_drops_a_signal() -> None:
+    fields = {"sizes": {"values": ["1-10"], "use": "filter"}, "locations": {"values": ["Germany"], "use": "filter"}}
+    plain = signal("We look for a baker." + LONG, "Baker")
+    found = judge(plain, compiled(**fields), threshold=0, min_chars=0, company=CompanyKnown("Lyon, France", "200+"))
+    assert isinstance(found, Keep)
+    beside = signal("We look for a baker." + LONG, "Baker", extra={"company_size": "201-500 employees"})
+    dropped = judge(beside, compiled(**fields), threshold=0, min_chars=0)
+    assert isinstance(dropped, Drop)
+    assert dropped.rule == "sizes"
+    assert rule_of(signal("We look for a baker." + LONG, "Baker", extra={"employees": "8"}), compiled(**fields)) == "keep"
+    assert rule_of(signal("We look for a baker." + LONG, "Baker", extra={"employees": "some"}), compiled(**fields)) == "keep"

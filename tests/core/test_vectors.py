@@ -306,13 +306,13 @@ async def test_the_reader_is_told_how_near_a_signal_is(home: Home, monkeypatch: 
         return await read(reader, signal, *args, **more)
 
     async def similarities(signals: Any, profiles: Any) -> Any:
-        return {signal.id: {profiles[0].id: 0.25} for signal in signals if "Nearby" in signal.title}
+        return {signal.id: {profiles[0].id: 0.25} for signal in signals if "Finder" in signal.title}
 
     monkeypatch.setattr(Reader, "read", spy)
     async with home.core() as core:
         monkeypatch.setattr(core.pipeline._vectors, "similarities", similarities)
-        home.source.items = [SignalDraft(text=f"{AD} Ad {n}.", title=f"{'Nearby' if n % 2 else 'Far'} {n}") for n in range(6)]
+        home.source.items = [SignalDraft(text=f"{AD} Ad {n}.", title=f"{'Finder' if n % 2 else 'Far'} {n}") for n in range(6)]
         core.poll_now("ads")
         await settled(core, 6)
         rows = (await core.store.signals.list(limit=10)).items
-    assert {row.title.split()[0]: told[row.id] for row in rows} == {"Nearby": 0.25, "Far": None}
+    assert {row.title.split()[0]: told[row.id] for row in rows} == {"Finder": 0.25, "Far": None}

@@ -131,7 +131,7 @@ CREATE TABLE lead (
   merged_into INTEGER REFERENCES lead (id),
   created_at_ms INTEGER NOT NULL,
   updated_at_ms INTEGER NOT NULL,
-  deleted_at_ms INTEGER,
+  deleted_at_ms INTEGER, snoozed_until_ms INTEGER,
   CHECK ((company_id IS NULL) <> (person_key IS NULL))
 ) STRICT;
 
@@ -270,13 +270,25 @@ CREATE TABLE source_problem (
   UNIQUE (source, place, reason)
 ) STRICT;
 
-CREATE TABLE verdict (
+CREATE TABLE "verdict" (
   id INTEGER PRIMARY KEY,
-  lead_id INTEGER NOT NULL REFERENCES lead (id),
-  verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'won', 'lost')),
+  lead_id INTEGER REFERENCES lead (id),
+  signal_id INTEGER REFERENCES signal (id),
+  icp_id INTEGER REFERENCES icp (id),
+  verdict TEXT NOT NULL CHECK (verdict IN ('accept', 'reject', 'snooze', 'won', 'lost')),
   note TEXT NOT NULL,
-  score INTEGER NOT NULL,
-  created_at_ms INTEGER NOT NULL
+  by_whom TEXT NOT NULL DEFAULT 'user' CHECK (by_whom IN ('user', 'api')),
+  score INTEGER,
+  prefilter_score REAL,
+  prefilter_threshold REAL,
+  dropped_by TEXT NOT NULL DEFAULT '',
+  until_ms INTEGER,
+  status_before TEXT,
+  status_by_before TEXT,
+  status_after TEXT,
+  created_at_ms INTEGER NOT NULL,
+  undone_at_ms INTEGER,
+  CHECK (lead_id IS NOT NULL OR signal_id IS NOT NULL)
 ) STRICT;
 
 CREATE INDEX activity_lead ON activity (lead_id, id);
@@ -288,6 +300,8 @@ CREATE UNIQUE INDEX company_name_alone ON company (name_key) WHERE domain IS NUL
 CREATE INDEX company_name_key ON company (name_key) WHERE merged_into IS NULL;
 
 CREATE INDEX dossier_open ON dossier (state, due_ms) WHERE state IN ('wanted', 'leased');
+
+CREATE INDEX embedding_made ON embedding (subject, digest, model, created_at_ms);
 
 CREATE UNIQUE INDEX icp_name ON icp (name) WHERE deleted_at_ms IS NULL;
 
@@ -339,5 +353,9 @@ CREATE INDEX signal_waiting ON signal (asked_by_person, due_ms, id)
 
 CREATE INDEX source_problem_last ON source_problem (source, last_at_ms, id);
 
-CREATE INDEX verdict_lead ON verdict (lead_id, id);
+CREATE INDEX verdict_icp ON verdict (icp_id, id);
+
+CREATE INDEX verdict_lead ON verdict (lead_id, id) WHERE lead_id IS NOT NULL;
+
+CREATE INDEX verdict_signal ON verdict (signal_id, id) WHERE signal_id IS NOT NULL;
 

@@ -17,7 +17,7 @@ from leadd.store.backup import backup, restore, verify
 from leadd.store.bulk import dump, fold, pack
 from leadd.store.errors import DuplicateName, NotFound, StoreError
 from leadd.store.migrate import packaged
-from leadd.store.rows import CompanyRef
+from leadd.store.rows import CompanyRef, IcpOutcome
 from leadd.store.store import Store
 
 
@@ -175,3 +175,21 @@ def test_any_text_goes_through_sqlite_and_back(texts: list[str]) -> None:
 
 def test_fold_forgets_case_and_accents() -> None:
     assert fold("ZÜRICH Straße Île") == "zurich strasse ile"
+
+
+async def test_what_is_known_of_companies_is_found_by_domain_and_name(store: Store, make: Any) -> None:
+    icp = await make.icp()
+    for number, (ref, size) in enumerate((
+        (CompanyRef("Acme", "acme", "acme.example", location="Köln"), "6-10"),
+        (CompanyRef("Acme", "acme", "other.example", location="Lyon"), "unknown"),
+        (CompanyRef("Solo", "solo"), "1"),
+    )):  # fmt: skip
+        outcome = IcpOutcome(icp.id, "marketing", True, 50 + number, "nurture", (), {"size_bucket": size})
+        (signal_id,) = await make.stored()
+        await store.leads.record(make.record(signal_id, icp, per_icp=(outcome,), company=ref))
+    asked = [("acme", None), ("acme", "other.example"), (None, "acme.example"), ("solo", "new.example"), ("nobody", None),
+             ("acme", "third.example"), (None, None)]  # fmt: skip
+    assert await store.companies.known(asked) == [
+        ("Köln", "6-10"), ("Lyon", None), ("Köln", "6-10"), (None, "1"), None, None, None,
+    ]  # fmt: skip
+    assert await store.companies.known([]) == []

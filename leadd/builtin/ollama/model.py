@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from leadd.api import (
@@ -15,6 +16,7 @@ from leadd.api import (
     Failure,
     Health,
     LoadedModel,
+    Message,
     Model,
     ModelFailure,
     ModelRequest,
@@ -31,6 +33,7 @@ from leadd.builtin.ollama.catalog import (
     read_version,
 )
 from leadd.builtin.ollama.chat import AnswerReader, chat_payload, load_payload
+from leadd.builtin.ollama.making import create, delete
 from leadd.builtin.ollama.naming import (
     EMBED_SINCE,
     LOGPROBS_SINCE,
@@ -196,6 +199,23 @@ class OllamaModel(Model):
         self._catalog = None
         if status != "success":
             raise ModelFailure(Failure.BROKEN_STREAM, f"the download ended at '{status}'", model=model)
+
+    async def make_model(
+        self, name: str, base: str, messages: Sequence[Message], parameters: Mapping[str, Any], adapter: Path | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Make a model of another one here: what the server says as it goes. Raises ModelFailure, OSError for the adapter."""
+        self._refuse_cloud(base)
+        if not self._version:
+            self._version = read_version(await self._wire.get("/api/version", self._probe()))
+        async with aclosing(create(self._wire, self._version, name, base, messages, parameters, adapter)) as steps:
+            async for step in steps:
+                yield step
+        self._catalog = None
+
+    async def remove_model(self, name: str) -> None:
+        """Take a model off this server; one that is not there is gone already. Raises ModelFailure."""
+        await delete(self._wire, name, self._probe(name))
+        self._catalog = None
 
     async def show(self, model: str) -> ModelDetails:
         """What the server knows of one model. Raises ModelFailure, MISSING_MODEL where it has none of that name."""

@@ -42,6 +42,8 @@ class ServerVersion:
         return cls(*numbers, is_final=match["pre"] is None)
 
 
+STRUCTURED_CREATE_SINCE = ServerVersion(0, 5, 5)
+"""From here on a model is made of fields; before, of the text of a Modelfile."""
 EMBED_SINCE = ServerVersion(0, 2, 6)
 SCHEMA_SINCE = ServerVersion(0, 5, 0)
 LOGPROBS_SINCE = ServerVersion(0, 12, 11)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Mapping
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -94,6 +94,32 @@ class Wire:
         """The one JSON object that answers `payload`; an `error` in it is raised."""
         return await self._whole("POST", path, payload, deadline)
 
+    async def status(self, method: str, path: str, body: bytes | AsyncIterable[bytes] | None, deadline: Deadline) -> int:
+        """The status that answers a raw body: below 400, or 404. Every other one is raised."""
+        response = await self._request(method, path, body, deadline, content_type="application/octet-stream")
+        whole = False
+        try:
+            said = await self._error_body(response, deadline)
+            whole = True
+        finally:
+            _finish(response, whole)
+        if response.status >= 400 and response.status != 404:
+            raise failure_of_status(response.status, said, model=deadline.model, after_s=_retry_after(response))
+        return response.status
+
+    async def remove(self, path: str, payload: Mapping[str, Any], deadline: Deadline) -> None:
+        """DELETE with a JSON body; what is not there is no failure."""
+        body = json.dumps(payload).encode()
+        response = await self._connect("DELETE", path, body, deadline)
+        whole = False
+        try:
+            said = await self._error_body(response, deadline)
+            whole = True
+        finally:
+            _finish(response, whole)
+        if response.status not in (200, 404):
+            raise failure_of_status(response.status, said, model=deadline.model, after_s=_retry_after(response))
+
     async def lines(self, path: str, payload: Mapping[str, Any], deadline: Deadline) -> AsyncGenerator[dict[str, Any], None]:
         """The objects of a streamed answer as they come; an error line is raised. Ends where the body ends in order."""
         response = await self._send("POST", path, payload, deadline)
@@ -170,12 +196,15 @@ class Wire:
         except _StaleConnectionError as error:
             raise _unreachable(error.cause, deadline.model) from error.cause
 
-    async def _request(self, method: str, path: str, body: bytes | None, deadline: Deadline) -> aiohttp.ClientResponse:
+    async def _request(
+        self, method: str, path: str, body: bytes | AsyncIterable[bytes] | None, deadline: Deadline,
+        *, content_type: str = "application/json",
+    ) -> aiohttp.ClientResponse:  # fmt: skip
         session = self._session
         if session is None or session.closed:
             raise ModelFailure(Failure.UNREACHABLE, "the connection to the server is closed", model=deadline.model)
         trace = SimpleNamespace(is_reused=False)
-        headers = {"Content-Type": "application/json"} if body is not None else None
+        headers = {"Content-Type": content_type} if body is not None else None
         try:
             return await deadline.keep(
                 session.request(

@@ -19,10 +19,10 @@ from leadd.control.wire import (
     LeadOut,
     LeadQuery,
     NoteIn,
-    SearchQuery,
     StatusIn,
-    VerdictIn,
 )
+from leadd.control.wire_verdicts import FoundLead, FoundLeads, SearchQuery, SimilarQuery, Undone, VerdictIn
+from leadd.core.finder import Found
 from leadd.store.rows import LeadRow
 
 
@@ -41,9 +41,9 @@ class LeadRoutes:
                 "GET",
                 "/api/leads/search",
                 "leads",
-                "Leads whose texts hold all words",
+                "Leads by what they are about: by vectors and words where signals have vectors, else by words",
                 self.search,
-                LeadList,
+                FoundLeads,
                 query=SearchQuery,
             ),
             Route(
@@ -63,11 +63,30 @@ class LeadRoutes:
                 "POST",
                 f"{one}/verdict",
                 "leads",
-                "Accept or reject, later won or lost",
+                "Accept, reject or snooze, later won or lost; the status follows",
                 self.set_verdict,
                 LeadOut,
                 body=VerdictIn,
                 takes=body,
+            ),
+            Route(
+                "POST",
+                f"{one}/undo",
+                "leads",
+                "Take back the latest verdict",
+                self.undo,
+                Undone,
+                takes=body,
+                body_optional=True,
+            ),
+            Route(
+                "GET",
+                f"{one}/similar",
+                "leads",
+                "Leads whose signals say the same kind of thing; no model is asked",
+                self.similar,
+                FoundLeads,
+                query=SimilarQuery,
             ),
             Route("GET", f"{one}/why", "leads", "Why it is a lead: every judgement of every signal", self.why, dict[str, Any]),
             *DossierRoutes(self._house).table(),
@@ -85,15 +104,20 @@ class LeadRoutes:
                 limit=q.limit,
                 after=q.cursor,
                 order=q.order,
+                snoozed=q.snoozed,
             )
         )
         return LeadList(items=[LeadOut.model_validate(row) for row in page.items], next=page.next)
 
-    async def search(self, call: Call) -> LeadList:
-        """Leads by their words."""
+    async def search(self, call: Call) -> FoundLeads:
+        """Leads by what they say; `by` tells how."""
         q: SearchQuery = call.query
-        rows = await self._house.store.leads.search(q.q, q.limit)
-        return LeadList(items=[LeadOut.model_validate(row) for row in rows])
+        return _found(await self._house.core.finder.search(q.q, q.limit))
+
+    async def similar(self, call: Call) -> FoundLeads:
+        """Leads like this one."""
+        q: SimilarQuery = call.query
+        return _found(await self._house.core.finder.similar(call.id, q.limit))
 
     async def bucket_counts(self, call: Call) -> BucketCounts:
         """How many stand where."""
@@ -133,7 +157,13 @@ class LeadRoutes:
     async def set_verdict(self, call: Call) -> LeadOut:
         """The user's own word."""
         asked: VerdictIn = call.body
-        return self._told(await self._house.store.leads.verdict(call.id, asked.verdict, asked.note))
+        row = await self._house.store.leads.verdict(call.id, asked.verdict, asked.note, by=asked.by, days=asked.days)
+        return self._told(row)
+
+    async def undo(self, call: Call) -> Undone:
+        """The one before it counts again."""
+        row, verdict = await self._house.store.leads.undo_verdict(call.id)
+        return Undone(undone=verdict, lead=self._told(row))
 
     async def why(self, call: Call) -> dict[str, Any]:
         """Rule, score, threshold, prompt, model and cache class of each step."""
@@ -151,6 +181,14 @@ class LeadRoutes:
     def _told(self, row: LeadRow) -> LeadOut:
         self._house.core.events.publish("lead.changed", lead_id=row.id)
         return LeadOut.model_validate(row)
+
+
+def _found(found: Found) -> FoundLeads:
+    items = [
+        FoundLead(**LeadOut.model_validate(row).model_dump(), similarity=None if cosine is None else round(cosine, 4))
+        for row, cosine in found.leads
+    ]
+    return FoundLeads(items=items, by=found.by, model=found.model, compared=found.compared, reason=found.reason)
 
 
 def _no_lead(lead_id: int) -> ApiError:

@@ -8,7 +8,16 @@ from leadd.control.call import Call, page_of
 from leadd.control.errors import JSON, ApiError
 from leadd.control.house import House
 from leadd.control.router import Route
-from leadd.control.wire import Done, RejudgeIn, RetryIn, SignalList, SignalOut, SignalQuery, SignalWhy
+from leadd.control.wire import (
+    Done,
+    RejudgeIn,
+    RetryIn,
+    SignalList,
+    SignalOut,
+    SignalQuery,
+    SignalWhy,
+)
+from leadd.control.wire_verdicts import SignalVerdictIn, SignalVerdictOut
 
 SHOWN_CHARS = 500
 """Characters of a text that a list shows; the whole text is in /why."""
@@ -39,6 +48,26 @@ class SignalRoutes:
                 "Why a signal is a lead, or is none: every judgement about it",
                 self.why,
                 SignalWhy,
+            ),
+            Route(
+                "POST",
+                "/api/signals/{id}/verdict",
+                "signals",
+                "Say of a dropped signal that it should have been a lead (it is read again at once), or was rightly dropped",
+                self.set_verdict,
+                SignalVerdictOut,
+                body=SignalVerdictIn,
+                takes=(JSON,),
+            ),
+            Route(
+                "POST",
+                "/api/signals/{id}/undo",
+                "signals",
+                "Take back the latest verdict on a signal",
+                self.undo,
+                SignalVerdictOut,
+                takes=(JSON,),
+                body_optional=True,
             ),
             Route(
                 "POST",
@@ -82,6 +111,20 @@ class SignalRoutes:
             raise ApiError(404, "not_found", f"there is no signal {call.id}", "GET /api/signals lists them")
         rows = await self._house.store.judgements.for_signal(call.id)
         return SignalWhy(signal=SignalOut.model_validate(row), judgements=[asdict(judgement) for judgement in rows])
+
+    async def set_verdict(self, call: Call) -> SignalVerdictOut:
+        """Kept as evidence of a miss, whatever the models say now."""
+        asked: SignalVerdictIn = call.body
+        lead_id = await self._house.store.verdicts.lead_of(call.id, asked.icp)
+        if lead_id is not None:
+            hint = f"POST /api/leads/{lead_id}/verdict takes your word on it"
+            raise ApiError(409, "is_a_lead", f"signal {call.id} was not dropped: it is part of lead {lead_id}", hint)
+        kept = await self._house.core.judge_signal(call.id, asked.verdict, asked.note, by=asked.by, icp=asked.icp)
+        return SignalVerdictOut.model_validate(kept)
+
+    async def undo(self, call: Call) -> SignalVerdictOut:
+        """The one before it counts again; a lead that was made of it stays."""
+        return SignalVerdictOut.model_validate(await self._house.store.verdicts.undo_signal(call.id))
 
     async def retry(self, call: Call) -> Done:
         """Another try."""

@@ -129,6 +129,29 @@ class Seating:
                 second = second or seat
         return second
 
+    def guest(self, role: Role, plan: RolePlan) -> Seat | None:
+        """A seat for a model that may become a candidate, on a server that has a role; None where there is no such server."""
+        endpoint = self._servers.get(plan.use)
+        return None if endpoint is None else self._seat(role, plan, endpoint.model)
+
+    def put_first(self, seat: Seat) -> None:
+        """Ask this one first for its role from now on; those before it stand by."""
+        others = [other for other in self._seats.get(seat.role, ()) if other.state is not seat.state]
+        self._seats[seat.role] = (seat, *others)
+        self._changed()
+
+    def take_away(self, role: Role, use: str, model: str) -> None:
+        """Ask this model no longer for a role; without any role it is forgotten."""
+        kept = [s for s in self._seats.get(role, ()) if (s.endpoint.name, s.state.name) != (use, model)]
+        self._seats[role] = tuple(kept)
+        endpoint = self._servers.get(use)
+        state = endpoint.states.get(model) if endpoint is not None else None
+        if endpoint is not None and state is not None:
+            state.roles.discard(role)
+            if not state.roles:
+                del endpoint.states[model]
+        self._changed()
+
     def has_spare(self, seat: Seat, without: Collection[Seat] = ()) -> bool:
         """Whether somebody else than `seat` can be asked now, and nothing speaks against it."""
         if len(self._seats.get(seat.role, ())) < 2:

@@ -47,16 +47,24 @@ class ModelInfo:
     revision: int = 1
     modified_ms: int = 1_767_225_600_000
     families: tuple[str, ...] = field(default=())
+    messages: tuple[tuple[str, str], ...] = ()
+    """Messages of its Modelfile (role, content): they stand before those of every chat."""
+    adapter: str = ""
+    """The digest of a LoRA adapter on top of the weights."""
 
     @property
     def digest(self) -> str:
         """64 hex digits that name this revision's manifest."""
-        return hashlib.sha256(f"manifest {self.name} {self.revision}".encode()).hexdigest()
+        own = f" {self.messages} {self.adapter} {self.parameters}" if self.messages or self.adapter else ""
+        return hashlib.sha256(f"manifest {self.name} {self.revision}{own}".encode()).hexdigest()
 
     @property
     def blob(self) -> str:
-        """64 hex digits that name the weights; two tags of one model share them, and so share a runner."""
-        return hashlib.sha256(f"blob {self.family} {self.size} {self.quantization} {self.revision}".encode()).hexdigest()
+        """64 hex digits that name the weights; two tags of one model share them, and so share a runner,
+        but that an adapter makes other weights of them."""
+        return hashlib.sha256(
+            f"blob {self.family} {self.size} {self.quantization} {self.revision}{self.adapter}".encode()
+        ).hexdigest()
 
     @property
     def embeds_only(self) -> bool:

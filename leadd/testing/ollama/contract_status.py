@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import ollama
@@ -220,3 +221,32 @@ class StatusContract(ContractBase):
         assert server.post("/api/copy", {"source": server.model}).json() == {"error": 'destination "" is invalid'}
         assert ask(server.url, "DELETE", "/api/delete", {"model": ""}).json() == {"error": 'name "" is invalid'}
         assert ask(server.url, "DELETE", "/api/delete", {"model": NOWHERE}).json() == {"error": f"model '{NOWHERE}' not found"}
+
+    def test_a_model_is_made_of_another(self, client: ollama.Client, server: Served, tmp_path: Path) -> None:
+        """By the official client: fields (from 0.5.5 on), status lines, and what the made model says of itself."""
+        name = "leadd-contract-made"
+        examples = [{"role": "user", "content": "Is water wet?"}, {"role": "assistant", "content": "yes"}]
+        steps = [step.status for step in client.create(model=name, from_=server.model, messages=examples, stream=True)]
+        try:
+            assert steps[-2:] == ["writing manifest", "success"]
+            made = {item.model: item.digest for item in client.list().models}
+            assert made[f"{name}:latest"] != made[client_name(server.model)]
+            assert server.chat(model=name).status == 200
+        finally:
+            client.delete(name)
+        assert server.post("/api/create", {"model": name}).json() == {"error": "neither 'from' or 'files' was specified"}
+        lines = server.post("/api/create", {"model": name, "from": NOWHERE}).lines()
+        assert lines[-1]["error"].startswith("pull model manifest: ")
+
+    def test_blobs_are_kept_by_their_digest(self, client: ollama.Client, server: Served, tmp_path: Path) -> None:
+        file = tmp_path / "adapter.gguf"
+        file.write_bytes(b"GGUF leadd contract")
+        digest = client.create_blob(file)
+        assert ask(server.url, "HEAD", f"/api/blobs/{digest}").status == 200
+        assert ask(server.url, "HEAD", f"/api/blobs/sha256:{'0' * 64}").status == 404
+        assert client.create_blob(file) == digest
+
+
+def client_name(name: str) -> str:
+    """A model's name as lists show it."""
+    return name if ":" in name else f"{name}:latest"

@@ -24,6 +24,17 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "PullRequest": {"model": STRING, "name": STRING, "stream": BOOL, "insecure": BOOL},
     "DeleteRequest": {"model": STRING, "name": STRING},
     "CopyRequest": {"source": STRING, "destination": STRING},
+    "CreateRequest": {
+        "model": STRING,
+        "name": STRING,
+        "stream": BOOL,
+        "from": STRING,
+        "system": STRING,
+        "modelfile": STRING,
+        "parameters": MAP,
+        "adapters": MAP,
+        "messages": "[]api.Message",
+    },
 }
 PYTHON: Mapping[str, tuple[type, ...]] = {
     STRING: (str,), BOOL: (bool,), MAP: (dict,), NUMBER: (int,), "[]api.Message": (list,), "api.Tools": (list,),

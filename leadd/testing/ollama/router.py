@@ -10,6 +10,7 @@ from leadd.testing.ollama.early import strike_early
 from leadd.testing.ollama.embedding import Embedding
 from leadd.testing.ollama.errors import ApiError
 from leadd.testing.ollama.guard import allowed
+from leadd.testing.ollama.making import BLOBS, Making
 from leadd.testing.ollama.requests import Call, decode, read_chat, read_generate
 from leadd.testing.ollama.state import State
 from leadd.testing.ollama.status import Status
@@ -35,6 +36,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "/api/pull": ("POST",),
     "/api/copy": ("POST",),
     "/api/delete": ("DELETE",),
+    "/api/create": ("POST",),
 }
 
 
@@ -48,6 +50,7 @@ class Router:
         self._talk = Talk(state)
         self._embedding = Embedding(state)
         self._status = Status(state)
+        self._making = Making(state)
         self._posts: dict[str, Callable[[Request, Exchange], Awaitable[None]]] = {
             "/api/chat": self._chat,
             "/api/generate": self._generate,
@@ -77,7 +80,9 @@ class Router:
             await post(request, exchange)
             return
         methods = METHODS.get(path)
-        if methods is None:
+        if path.startswith(BLOBS):
+            await self._plain(request, exchange)
+        elif methods is None:
             self._unknown(path, exchange)
         elif request.method == "OPTIONS" and exchange.cross_origin:
             exchange.whole(204, b"", "", f"Allow: {', '.join(methods)}\r\n{PREFLIGHT}")
@@ -98,7 +103,12 @@ class Router:
         try:
             if await strike_early(self._state, request.path.rpartition("/")[2], "", "", exchange):
                 return
-            await self._about_models(request, exchange)
+            if request.path.startswith(BLOBS):
+                self._making.blob(request, exchange)
+            elif request.path == "/api/create":
+                await self._making.create(request, exchange)
+            else:
+                await self._about_models(request, exchange)
         except ApiError as error:
             exchange.whole(error.status, error.body())
 

@@ -67,6 +67,8 @@ class Talk:
                 state.scheduler.expire(runner)
             Writer(call, exchange, state.stamp).bare("unload")
             return
+        if call.endpoint == "chat" and info.messages and not call.empty:
+            call.messages = (*({"role": who, "content": said} for who, said in info.messages), *call.messages)
         role = "triage" if call.asks_label else role_of(call.raw_format)
         state.stats.arrive(info.name, role)
         try:
