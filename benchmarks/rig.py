@@ -18,6 +18,7 @@ from leadd.builtin.memory import MemoryCache, MemoryConfig
 from leadd.builtin.sqlite_cache import SqliteCache, SqliteCacheConfig
 from leadd.config.settings import Settings
 from leadd.core.engine import Core, SinkSlot
+from leadd.core.prompt_cases import Trials
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder
 from leadd.store import Store
@@ -53,8 +54,11 @@ class Run:
 
 
 @asynccontextmanager
-async def open_core(folder: Path, model: Model, model_name: str, settings: Settings) -> AsyncIterator[Core]:
-    """A core with one ICP, the default cache tiers, and one jsonl sink, its loops running."""
+async def open_core(
+    folder: Path, model: Model, model_name: str, settings: Settings, prompt_folders: Sequence[Path] = ()
+) -> AsyncIterator[Core]:
+    """A core with one ICP, the default cache tiers, and one jsonl sink, its loops running. Prompts of `prompt_folders` win over
+    the packaged ones."""
     clock, log = SystemClock(), logging.getLogger("bench")
     log.setLevel(logging.ERROR)
     async with AsyncExitStack() as stack:
@@ -74,11 +78,13 @@ async def open_core(folder: Path, model: Model, model_name: str, settings: Setti
         )  # fmt: skip
         await inference.open()
         stack.push_async_callback(inference.close)
-        prompts = PromptBook([packaged_folder()])
+        folders = [*prompt_folders, packaged_folder()]
+        prompts = PromptBook(folders, gate=Trials(folders).problems)
         prompts.load()
         sink = JsonlSink(JsonlConfig(path=LEAD_FILE), make_context("leads", folder))
         core = Core(store, inference, prompts, settings, clock, log, sinks=[SinkSlot("leads", "jsonl", sink)])
-        await store.icps.add(ICP)
+        if not await store.icps.list():
+            await store.icps.add(ICP)
         await core.open()
         stack.push_async_callback(core.close, 10)
         yield core

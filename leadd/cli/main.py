@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("plugins", "Show plugins and what became of each."),
     "tune": ("tune", "Teach a model your verdicts; it is taken only where it wins."),
     "models": ("models", "Show the models that leadd asks, and fetch missing ones."),
-    "prompts": ("prompts", "Show the prompts in force."),
+    "prompts": ("prompts", "Show, test, compare and roll back the prompts."),
     "reload-prompts": ("prompts", "Read the prompt files again; the last good ones stay where one is bad."),
     "rejudge": ("signals", "Judge signals again that no language model has seen."),
     "cache": ("cache", "Show the cache's figures or clear it."),

@@ -38,6 +38,11 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return _starting(incomplete, [m["model"] for server in servers for m in server.get("models", ())])
 
 
+def prompts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of prompts."""
+    return _starting(incomplete, [p["name"] for p in _items("/api/prompts")])
+
+
 def _items(path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _ask(path).get("items", [])
     return found

@@ -250,6 +250,7 @@ class PromptSettings(Section):
 
     folder: Path | None = Field(default=None, description="folder of your own prompts; the same as paths.prompts")
     custom: bool = Field(default=True, description="false takes the shipped prompts only")
+    watch: bool = Field(default=True, description="take up a changed prompt file as soon as it is saved")
 
 
 class DaemonSettings(Section):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from leadd.api import ModelFailure, NeedsAttention, Reject, Retry
+from leadd.prompting import PromptError
 from leadd.store.errors import DuplicateName, NotFound, StoreError, StoreUnavailable
 
 JSON = "application/json"
@@ -94,6 +95,8 @@ def as_api_error(error: BaseException) -> ApiError | None:
         return invalid(error, "request")
     if isinstance(error, (NotFound, DuplicateName, StoreError)):
         return _of_store(error)
+    if isinstance(error, PromptError):
+        return ApiError(422, "prompt_problem", str(error), "leadd prompts list NAME shows every version")
     if isinstance(error, NeedsAttention):
         return ApiError(409, "needs_attention", str(error), error.hint)
     if isinstance(error, Retry):

@@ -17,6 +17,8 @@ from leadd.core.earlier import ReuseFigures
 from leadd.core.events import EventBus
 from leadd.core.finder import Found
 from leadd.core.intake import Accepted
+from leadd.core.prompt_desk import PromptDesk
+from leadd.core.prompt_lab import PromptLab
 from leadd.core.sources import SourceStatus
 from leadd.core.training import TrainingExample
 from leadd.core.tuning import Step
@@ -177,6 +179,10 @@ class House(Protocol):
     def inference(self) -> Asker: ...
     @property
     def prompts(self) -> Prompts: ...
+    @property
+    def prompt_desk(self) -> PromptDesk: ...
+    @property
+    def prompt_lab(self) -> PromptLab: ...
     @property
     def registry(self) -> Plugins: ...
     @property

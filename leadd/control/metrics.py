@@ -29,8 +29,8 @@ CODES = ("2xx", "3xx", "4xx", "5xx", "gone")
 """Classes of answers; gone: the caller left before there was one."""
 
 AREAS = (
-    "classify", "cache", "icp", "leads", "signals", "ingest", "sources", "sinks", "deliveries", "events", "models", "daemon",
-    "none",
+    "classify", "cache", "icp", "leads", "signals", "ingest", "sources", "sinks", "deliveries", "events", "models", "prompts",
+    "daemon", "none",
 )  # fmt: skip
 """Areas of routes; none: no route was found, or the caller was refused before one was looked for."""
 

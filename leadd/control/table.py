@@ -19,6 +19,7 @@ from leadd.control.routes.icp import IcpRoutes
 from leadd.control.routes.ingest import IngestRoutes
 from leadd.control.routes.leads import LeadRoutes
 from leadd.control.routes.models import ModelRoutes
+from leadd.control.routes.prompts import PromptRoutes
 from leadd.control.routes.review import ReviewRoutes
 from leadd.control.routes.signals import SignalRoutes
 from leadd.control.routes.system import SystemRoutes
@@ -44,6 +45,7 @@ class Table:
             FlowRoutes(house),
             EventRoutes(house),
             ModelRoutes(house),
+            PromptRoutes(house),
             system,
         )
         self.routes: tuple[Route, ...] = tuple(route for area in areas for route in area.table())

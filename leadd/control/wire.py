@@ -113,11 +113,13 @@ class BatchOut(Answer):
 
 
 class TemplatesReloaded(Answer):
-    """All prompts were swapped at once. `templates` names the versions now in force, `changes` what is new about them."""
+    """All prompts were swapped at once. `templates` names the versions now in force, `version` all of them in one word, another
+    one whenever any prompt is another; `changes` is what is new."""
 
     status: Literal["ok"] = "ok"
     message: str
     templates: dict[str, str]
+    version: str = ""
     changes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""The shapes of ingest, sources, sinks, deliveries, plugins, prompts and the daemon itself. Times are UTC ms."""
+"""The shapes of ingest, sources, sinks, deliveries, plugins and the daemon itself. Times are UTC ms."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class DeliveryList(Answer):
     next: str | None = None
 
 
-# -- plugins, prompts, the daemon --
+# -- plugins, the daemon --
 
 
 class PluginOut(Answer):
@@ -237,18 +237,6 @@ class PullStep(Answer):
     total: int = 0
     error: str | None = None
     code: str | None = Field(default=None, description="which error it is, by name")
-
-
-class PromptOut(Answer):
-    name: str
-    version: int
-    content_hash: str
-    file: str
-    builtin: bool
-
-
-class PromptList(Answer):
-    items: list[PromptOut]
 
 
 class SettingOut(Answer):

@@ -20,7 +20,7 @@ from leadd.core.forms import asks_for_numbers
 from leadd.core.text import NORMALISER_VERSION
 from leadd.inference import Check, Question
 from leadd.inference.budget import USUAL_CHARS_PER_TOKEN, latin_chars, text_budget_chars
-from leadd.prompting import PromptBook, Rendered
+from leadd.prompting import PromptBook, Rendered, Template
 
 TRIAGE_CHARS = 900
 CLASSIFY_CHARS = 1800
@@ -75,20 +75,39 @@ def show(
     chars_per_token: float = USUAL_CHARS_PER_TOKEN,
     limit_tokens: int = 0,
     variables: Mapping[str, Any] | None = None,
+    version: str | int | None = None,
 ) -> Shown:
     """A prompt for a signal, with as much of its text as fits both `ceiling_chars` and the soft total of the call.
 
     `limit_tokens` (0: none) and `chars_per_token` are those of the model that is asked (`Inference.token_budget` and
     `.chars_per_token`). Only the text is ever cut, never the instructions. A prompt that asks for the numbers of sentences
-    gets a text with numbers. `variables` come on top of those of the ICP. Raises PromptError.
+    gets a text with numbers. `variables` come on top of those of the ICP. `version` asks for another one than that in force
+    (see `PromptBook.pick`). Raises PromptError.
     """
+    return show_template(
+        prompts.pick(name, version), icp, signal, ceiling_chars=ceiling_chars, chars_per_token=chars_per_token,
+        limit_tokens=limit_tokens, variables=variables,
+    )  # fmt: skip
+
+
+def show_template(
+    template: Template,
+    icp: Icp,
+    signal: Signal,
+    *,
+    ceiling_chars: int,
+    chars_per_token: float = USUAL_CHARS_PER_TOKEN,
+    limit_tokens: int = 0,
+    variables: Mapping[str, Any] | None = None,
+) -> Shown:
+    """The same for one version of a prompt: all that is shown is of this one, whatever is swapped meanwhile."""
     given = variables_of(icp) | dict(variables or {})
-    bare = prompts.render(name, given, _fields(signal, ""))
+    bare = template.render(given, _fields(signal, ""))
     around = sum(latin_chars(message.content) for message in bare.messages)
     expected = int(bare.max_tokens * _EXPECTED_OF_CAP)
     budget = text_budget_chars(around, expected, chars_per_token, limit_tokens, ceiling_chars)
     shown = excerpt(signal, icp, budget, numbered=asks_for_numbers(bare.schema))
-    return Shown(prompts.render(name, given, _fields(signal, shown.text)), shown)
+    return Shown(template.render(given, _fields(signal, shown.text)), shown)
 
 
 def classify(

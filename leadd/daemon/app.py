@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
 from typing import Any
 
 from leadd import __version__
@@ -19,6 +20,9 @@ from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
 from leadd.control.server import ControlServer
 from leadd.core.engine import MODEL_SEEN, Core
+from leadd.core.prompt_cases import Trials
+from leadd.core.prompt_desk import SAVED, PromptDesk
+from leadd.core.prompt_lab import PromptLab
 from leadd.core.tuning import TUNED
 from leadd.daemon.boot import boot_name
 from leadd.daemon.components import EVIDENCE, Components
@@ -30,6 +34,7 @@ from leadd.daemon.roles import role_plans, with_tuned
 from leadd.daemon.state import report
 from leadd.daemon.upkeep import check_all, pull
 from leadd.daemon.watchdog import Watchdog
+from leadd.daemon.watching import FolderWatch
 from leadd.inference import Inference, InferenceSettings
 from leadd.prompting import PromptBook, Reload, packaged_folder
 from leadd.registry import PluginState, Registry
@@ -50,6 +55,8 @@ class Daemon:
     prompts: PromptBook
     core: Core
     control: ControlServer
+    prompt_desk: PromptDesk
+    prompt_lab: PromptLab
     _parts: Components
 
     def __init__(self, loaded: Loaded, paths: Paths, *, clock: Clock | None = None, log: logging.Logger | None = None) -> None:
@@ -60,7 +67,6 @@ class Daemon:
         self.started_at_ms = self.clock.now_ms()
         self.ready = asyncio.Event()
         self.state = "starting"
-        self.prompt_report: Reload | None = None
         self.icp_problems: list[str] = []
         self._stop = asyncio.Event()
         self._stop_reason = ""
@@ -140,14 +146,27 @@ class Daemon:
         self.registry = await self._load_plugins()
         parts = self._parts = Components(self.loaded, self.paths, self.registry, http, self.clock, self.log)
         await self._start_inference(parts)
-        self._load_prompts()
+        folders = self._prompt_folders()
+        watch = FolderWatch(folders) if self.settings.prompts.watch else None  # before the first load: no save is missed
+        if watch is not None:
+            self._stack.callback(watch.close)
+        trials = Trials(folders)
+        self.prompts = PromptBook(folders, gate=trials.problems)
+        loaded = self.prompts.load()
+        for problem in loaded.problems:
+            self.log.error("prompt not used: %s", problem)
         self.core = Core(
             self.store, self.inference, self.prompts, self.settings, self.clock, self.log,
             sources=parts.sources(), sinks=parts.sinks(), boot=boot_name(),
         )  # fmt: skip
+        self.prompt_desk = PromptDesk(self.prompts, trials, self.store, self.core.events, self.log)
+        await self.prompt_desk.open(loaded)
+        self.prompt_lab = PromptLab(self.store, self.inference, self.core.profiles, self.settings)
         self.icp_problems = await take_in(self.store, folder_of(self.paths.config_file))
         await self.core.open()
         self._stack.push_async_callback(self._close_core)
+        if watch is not None:
+            self.core.supervisor.add("prompts", lambda: self._take_up_saves(watch), only_waits=True)
         if any(record.state is PluginState.LOADING for record in self.registry.records):
             self.core.supervisor.add("plugins", lambda: self._take_late_plugins(parts), only_waits=True)
         self.control = ControlServer(self)
@@ -244,21 +263,21 @@ class Daemon:
         )
         return "wait" if named or await self.store.schedule.get(MODEL_SEEN) else "evidence"
 
-    def _load_prompts(self) -> None:
+    def _prompt_folders(self) -> list[Path]:
         folders = [packaged_folder()]
         if self.settings.prompts.custom:
             folders.insert(0, self.settings.prompts.folder or self.settings.paths.prompts or self.paths.prompts_folder)
-        self.prompts = PromptBook(folders)
-        self.prompt_report = self.prompts.load()
-        for problem in self.prompt_report.problems:
-            self.log.error("prompt not used: %s", problem)
+        return folders
+
+    async def _take_up_saves(self, watch: FolderWatch) -> float:
+        """Wait for the next save of a prompt file, and reload."""
+        await watch.changed()
+        await self.prompt_desk.reload(SAVED)
+        return 0.0
 
     async def reload_prompts(self) -> Reload:
         """Read the prompt files again: all of them are swapped, or none and the last good ones stay."""
-        found = await asyncio.to_thread(self.prompts.load)
-        self.prompt_report = found
-        self.core.events.publish("prompts.reloaded", applied=found.applied, versions=dict(found.versions))
-        return found
+        return await self.prompt_desk.reload()
 
     async def clear_cache(self) -> int:
         """Forget every kept answer; how many there were."""

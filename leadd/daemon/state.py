@@ -19,8 +19,8 @@ async def report(daemon: Daemon) -> dict[str, Any]:
     """The status as `leadd status --json` prints it."""
     reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *_cache_reasons(daemon), *await _component_reasons(daemon)]
     reasons += list(daemon.control.degraded)
-    if daemon.prompt_report is not None:
-        reasons += [f"prompt not used: {p}" for p in daemon.prompt_report.problems]
+    if daemon.prompt_desk.report is not None:
+        reasons += [f"prompt not used: {p}" for p in daemon.prompt_desk.report.problems]
     if daemon.store.db.failing:
         reasons.insert(0, f"the database cannot be written: {daemon.store.db.failing} (make room on the disk)")
     if not daemon.core.profiles.current:

@@ -181,6 +181,15 @@ class Inference:
         """Ask this model no longer for a role."""
         self._seating.take_away(role, plan.use, plan.model)
 
+    async def known(self, question: Question) -> Answer | None:
+        """A kept answer of any of the role's models, or None. Nobody is asked."""
+        for seat in self._seating.seats(question.role):
+            if seat.state.digest:
+                found = await self._tower.recall(seat, question, self._key(seat, question))
+                if found is not None:
+                    return found
+        return None
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), d), unit length, in input order. Raises ModelFailure; see `vectors.embed_all`.
 

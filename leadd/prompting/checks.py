@@ -18,7 +18,7 @@ PASSED: Mapping[str, frozenset[str]] = {"triage": _ICP, "classification": _ICP, 
 
 LISTS = frozenset({"size_buckets", "regions", "role_types", "pain_tags"})
 TYPES = ("text", "list", "number")
-KEYS = ("name", "version", "variables", "labels", "schema", "options", "max_tokens", "notes", "body")
+KEYS = ("name", "version", "variables", "labels", "schema", "options", "max_tokens", "notes", "body", "$schema")
 OPTIONS: Mapping[str, type] = {
     "temperature": float, "top_k": int, "top_p": float, "min_p": float, "typical_p": float, "seed": int,
     "repeat_penalty": float, "repeat_last_n": int, "presence_penalty": float, "frequency_penalty": float,
@@ -26,6 +26,22 @@ OPTIONS: Mapping[str, type] = {
 RUNNER_OPTIONS = frozenset(
     {"num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict", "shift"}
 )
+VARIES = frozenset({"lead"})
+"""Variables that are others for every signal. All others are the same for all signals of an ICP."""
+MOST_BEHIND_VARYING = 120
+REUSED_TOKENS: Mapping[str, tuple[int, str]] = {
+    "triage": (900, "gemma3:1b"), "classification": (1400, "gemma3:4b"), "dossier": (1400, "gemma3:4b"),
+}  # fmt: skip
+"""The soft total of one call (prompt and answer) for the model that usually plays the role; see docs/models."""
+USUAL_CHARS: Mapping[str, int] = {
+    "icp_name": 20, "icp_description": 300, "icp_fields": 350, "size_buckets": 35, "regions": 45, "role_types": 60,
+    "pain_tags": 110, "lead": 600,
+}  # fmt: skip
+SHORT_TEXT_CHARS = 240
+CHARS_PER_TOKEN = 3.5
+EXPECTED_OF_CAP = 0.25
+"""What an answer usually takes of its cap."""
+
 MOST_TOKENS = 8192
 MOST_BODY = 20_000
 MOST_LABELS = 10
@@ -52,11 +68,14 @@ class Check:
         body = self._body(variables)
         max_tokens = self._max_tokens(schema)
         self._used(variables, schema)
+        self._constant_stays_constant(body)
+        self._fits_the_model(body, max_tokens)
         if self.problems:
             return None
         hashed = content_hash(body, variables, schema, options, max_tokens, labels)
         info = PromptInfo(self.file.name, version, hashed, str(self.file.path), builtin)
-        return Template(info, body, variables, schema, options, max_tokens, labels)
+        line = self.file.line_of("version")
+        return Template(info, body, variables, schema, options, max_tokens, labels, self.file.text, line)
 
     def _wrong(self, reason: str, *loc: str | int, line: int | None = None) -> None:
         self.problems.append(self.file.problem(reason, *loc, line=line))
@@ -215,6 +234,33 @@ class Check:
         for name in variables:
             if name not in used:
                 self._warn(f"the variable '{name}' is declared and not used", "variables", name)
+
+    def _constant_stays_constant(self, body: str) -> None:
+        """A server reads again whatever stands behind the first word that is another one than at the last call."""
+        for match in PLACE.finditer(body):
+            behind = len(body) - match.end()
+            if match[1] in VARIES and behind > MOST_BEHIND_VARYING:
+                self._warn(
+                    f"{{{{ {match[1]} }}}} is another text for every lead, and {behind} characters stand behind it: put it "
+                    "last, right before {{ signal }}, so that a server can reuse what it has read",
+                    line=self.file.body_line + _lines(self.file.body, match.start()),
+                )
+
+    def _fits_the_model(self, body: str, max_tokens: int) -> None:
+        """Whether prompt, a short text and a usual answer fit what the role's usual model can keep of what it has read."""
+        name = self.file.name
+        if name not in REUSED_TOKENS:
+            return
+        limit, model = REUSED_TOKENS[name]
+        chars = len(PLACE.sub("", body)) + sum(USUAL_CHARS.get(match[1], 0) for match in PLACE.finditer(body))
+        tokens = round((chars + SHORT_TEXT_CHARS) / CHARS_PER_TOKEN + EXPECTED_OF_CAP * max_tokens)
+        if tokens > limit:
+            less = round((tokens - limit) * CHARS_PER_TOKEN)
+            self._warn(
+                f"about {tokens} tokens with a short text and a usual answer, over the {limit} within which {model} reuses "
+                f"what it has read: some {less} characters less would fit, else every text is read slowly",
+                line=self.file.body_line,
+            )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -40,13 +40,20 @@ class PromptInfo:
         """Name and version in one word: `triage@1`."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def with_hash(self) -> str:
+        """The same with the beginning of the hash: `triage@1 (ab12cd34)`."""
+        return f"{self.label} ({self.content_hash[:8]})"
+
 
 @dataclass(frozen=True, slots=True)
 class Reload:
     """What a load did. `applied` is False where nothing changed hands because a file has a problem.
 
     `versions` is what is in force now, by name: `classification@1 (ab12cd34)`. `changes` are lines for the user. `warnings`
-    are things worth mending that did not stop the load.
+    are things worth mending that did not stop the load. `edition` names all that is in force in one word: another one
+    whenever any prompt changed. `released` are prompts that were held at an earlier version until their file changed, which
+    it has.
     """
 
     applied: bool
@@ -54,6 +61,8 @@ class Reload:
     problems: tuple[PromptProblem, ...] = ()
     changes: tuple[str, ...] = ()
     warnings: tuple[PromptProblem, ...] = ()
+    edition: str = ""
+    released: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

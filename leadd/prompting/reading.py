@@ -15,6 +15,7 @@ from leadd.prompting.prompts import PromptProblem
 MAX_BYTES = 262_144
 SUFFIXES = (".yaml", ".yml", ".json")
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
+Loc = tuple[str | int, ...]
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 
 
@@ -28,14 +29,18 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """What a file says. `lines` tells on which line each key stands, `body_line` where the body begins."""
+    """What a file says of one version. `lines` tells on which line each key stands, `body_line` where the body begins.
+
+    `text` is all of the file, as it is kept for the day that this version is wanted back.
+    """
 
     path: Path
     name: str
     values: Mapping[str, Any]
     body: str
     body_line: int
-    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
+    lines: Mapping[Loc, int] = field(default_factory=dict)
+    text: str = ""
 
     def line_of(self, *loc: str | int) -> int:
         """The line of a key, or of the nearest key around it."""
@@ -78,26 +83,47 @@ def _is_prompt(path: Path) -> bool:
     return path.suffix in SUFFIXES and "." not in path.stem and not path.name.startswith((".", "_", "#")) and path.is_file()
 
 
-def read_file(path: Path, name: str) -> PromptFile:
-    """The file as keys and body. Raises Unreadable."""
-    text = _text_of(path)
+def read_file(path: Path, name: str) -> tuple[PromptFile, ...]:
+    """The file as keys and body, once for each of its `variants` where it has some. Raises Unreadable."""
+    return parse(text_of(path), path, name)
+
+
+def parse(text: str, path: Path, name: str) -> tuple[PromptFile, ...]:
+    """The same for a text that was read before; `path` tells its format and where problems are. Raises Unreadable."""
     if path.suffix == ".json":
-        return _from_json(path, name, text)
-    fences = list(_FENCE.finditer(text))
-    if len(fences) >= 2 and not text[: fences[0].start()].strip():
-        head, rest = text[fences[0].end() : fences[1].start()], text[fences[1].end() :]
-        values, lines = _from_yaml(path, head, text.count("\n", 0, fences[0].end()))
-        if "body" in values:
-            raise Unreadable(PromptProblem(str(path), lines.get(("body",), 1), "the body stands twice: below, and as a key"))
-        body = rest.strip("\n")
-        blank = len(rest) - len(rest.lstrip("\n"))
-        return PromptFile(path, name, values, body.rstrip(), text.count("\n", 0, fences[1].end()) + 1 + blank, lines)
-    values, lines = _from_yaml(path, text, 0)
-    line = lines.get(("body",), 1)
-    return PromptFile(path, name, values, _body_of(path, values, line), line + 1, lines)
+        values, lines = _from_json(path, text)
+        below, below_line = None, 0
+    else:
+        values, lines, below, below_line = _from_yaml_file(path, text)
+    if "variants" not in values:
+        body, line = (below, below_line) if below is not None else _body_of(path, values, lines)
+        return (PromptFile(path, name, values, body, line, lines, text),)
+    return tuple(_variants(path, name, values, lines, (below, below_line), text))
 
 
-def _text_of(path: Path) -> str:
+def _variants(
+    path: Path, name: str, values: Mapping[str, Any], lines: Mapping[Loc, int], below: tuple[str | None, int], text: str
+) -> Iterator[PromptFile]:
+    """Each variant has the keys of the file and its own, which win; its body, where it has one, wins over that of the file."""
+    given = values["variants"]
+    if not isinstance(given, list) or not given or not all(isinstance(item, Mapping) for item in given):
+        reason = "`variants` is a list of mappings, each with a `version`"
+        raise Unreadable(PromptProblem(str(path), lines.get(("variants",), 1), reason))
+    shared = {key: value for key, value in values.items() if key != "variants"}
+    for number, item in enumerate(given):
+        own = {loc[2:]: line for loc, line in lines.items() if loc[:2] == ("variants", number) and len(loc) > 2}
+        merged = {**shared, **item}
+        if "version" not in item:
+            reason = f"variant {number + 1} has no `version`"
+            raise Unreadable(PromptProblem(str(path), lines.get(("variants", number), 1), reason))
+        body, line = (
+            (below[0], below[1]) if below[0] is not None and "body" not in item else _body_of(path, merged, {**lines, **own})
+        )
+        yield PromptFile(path, name, merged, body, line, {**lines, **own}, text)
+
+
+def text_of(path: Path) -> str:
+    """The text of a prompt file, its line ends as on Unix. Raises Unreadable."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise Unreadable(PromptProblem(str(path), 0, f"larger than {MAX_BYTES // 1024} KiB"))
@@ -112,7 +138,24 @@ def _text_of(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _from_yaml(path: Path, text: str, lines_before: int) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
+def _from_yaml_file(path: Path, text: str) -> tuple[dict[str, Any], dict[Loc, int], str | None, int]:
+    """Keys, their lines, and the body below a second `---` with its line, where there is one."""
+    fences = list(_FENCE.finditer(text))
+    if len(fences) < 2 or not all(line.startswith("#") for line in text[: fences[0].start()].splitlines() if line.strip()):
+        values, lines = _from_yaml(path, text, 0)
+        return values, lines, None, 0
+    head, rest = text[fences[0].end() : fences[1].start()], text[fences[1].end() :]
+    values, lines = _from_yaml(path, head, text.count("\n", 0, fences[0].end()))
+    if "body" in values:
+        raise Unreadable(PromptProblem(str(path), lines.get(("body",), 1), "the body stands twice: below, and as a key"))
+    body = rest.strip("\n")
+    blank = len(rest) - len(rest.lstrip("\n"))
+    if not body.strip() and "variants" in values:
+        return values, lines, None, 0
+    return values, lines, body.rstrip(), text.count("\n", 0, fences[1].end()) + 1 + blank
+
+
+def _from_yaml(path: Path, text: str, lines_before: int) -> tuple[dict[str, Any], dict[Loc, int]]:
     try:
         document = read_document(text.encode())
     except DocumentError as error:
@@ -123,7 +166,7 @@ def _from_yaml(path: Path, text: str, lines_before: int) -> tuple[dict[str, Any]
     return document.tree, lines
 
 
-def _from_json(path: Path, name: str, text: str) -> PromptFile:
+def _from_json(path: Path, text: str) -> tuple[dict[str, Any], dict[Loc, int]]:
     try:
         values = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
@@ -133,17 +176,16 @@ def _from_json(path: Path, name: str, text: str) -> PromptFile:
     if not isinstance(values, dict):
         raise Unreadable(PromptProblem(str(path), 1, "the file must hold an object"))
     found = {key: re.search(rf"{re.escape(json.dumps(key, ensure_ascii=False))}\s*:", text) for key in values}
-    lines: dict[tuple[str | int, ...], int] = {(k,): text.count("\n", 0, m.start()) + 1 for k, m in found.items() if m}
-    line = lines.get(("body",), 1)
-    return PromptFile(path, name, values, _body_of(path, values, line), line, lines)
+    lines: dict[Loc, int] = {(k,): text.count("\n", 0, m.start()) + 1 for k, m in found.items() if m}
+    return values, lines
 
 
-def _body_of(path: Path, values: Mapping[str, Any], line: int) -> str:
-    body = values.get("body")
+def _body_of(path: Path, values: Mapping[str, Any], lines: Mapping[Loc, int]) -> tuple[str, int]:
+    body, line = values.get("body"), lines.get(("body",), 1)
     if not isinstance(body, str):
         reason = "no body: write the prompt under a second `---`, or as the key `body`" if body is None else "`body` is no text"
         raise Unreadable(PromptProblem(str(path), line, reason))
-    return body.strip("\n").rstrip()
+    return body.strip("\n").rstrip(), line if path.suffix == ".json" else line + 1
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

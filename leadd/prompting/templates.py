@@ -39,7 +39,10 @@ class _Constant:
 
 @dataclass(slots=True)
 class Template:
-    """One prompt in force. `body` ends before `{{ signal }}`; where there are `labels`, the answer is one of them."""
+    """One version of a prompt. `body` ends before `{{ signal }}`; where there are `labels`, the answer is one of them.
+
+    It never changes, so whoever renders twice for one question holds on to one. `text` is the file that it was made of.
+    """
 
     info: PromptInfo
     body: str
@@ -48,6 +51,8 @@ class Template:
     options: Options
     max_tokens: int
     labels: tuple[str, ...] = ()
+    text: str = ""
+    version_line: int = 0
     _constant: dict[tuple[Any, ...], _Constant] = field(default_factory=dict)
 
     def render(self, values: Mapping[str, Any], signal: Mapping[str, str | None]) -> Rendered:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from leadd.api.clock import Clock
-from leadd.store.bulk import columns, dump, pack
+from leadd.store.bulk import columns, dump, pack, pack_ids
 from leadd.store.database import Database
 from leadd.store.joint import Joint
 from leadd.store.rows import JudgementRow, NewJudgement, StageFigures
@@ -70,6 +70,25 @@ class JudgementRepo:
             f"{_SELECT} WHERE stage = 'audit' AND superseded = 0 AND decision <> 'failed' ORDER BY id DESC LIMIT ?", (limit,)
         )
         return [judgement_of(row) for row in reversed(rows)]
+
+    async def latest_asked(self, stage: str, limit: int) -> list[tuple[int, int]]:
+        """The last `limit` pairs of (signal, ICP) that were judged at a stage, each once, the newest first."""
+        rows = await self._db.fetch(
+            "SELECT signal_id, icp_id, max(id) AS last FROM (SELECT id, signal_id, icp_id FROM judgement WHERE stage = ? "
+            "AND icp_id IS NOT NULL AND failure = '' AND answer IS NOT NULL ORDER BY id DESC LIMIT ?) "
+            "GROUP BY signal_id, icp_id ORDER BY last DESC LIMIT ?",
+            (stage, 4 * limit, limit),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    async def answers_of(self, signal_ids: Sequence[int], stage: str) -> list[JudgementRow]:
+        """Every answer that was ever given about these signals at a stage, oldest first; failures are left out."""
+        rows = await self._db.fetch(
+            f"{_SELECT} WHERE signal_id IN (SELECT value FROM json_each(?)) AND stage = ? "  # noqa: S608 - our own columns
+            "AND failure = '' AND answer IS NOT NULL ORDER BY id",
+            (pack_ids(signal_ids), stage),
+        )
+        return [judgement_of(row) for row in rows]
 
     async def answers_by_cache(self, since_ms: int) -> dict[str, int]:
         """How many answers of language models came from where (miss, hit, shared, twin …) at or after `since_ms`."""

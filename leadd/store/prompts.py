@@ -33,6 +33,15 @@ class PromptRepo:
 
         return await self._db.write(seen)
 
+    async def others(self, name: str, version: int, content_hash: str) -> builtins.list[str]:
+        """The content hashes that ran under the same name and number but are not this one, the latest first."""
+        rows = await self._db.fetch(
+            "SELECT content_hash FROM prompt_version WHERE name = ? AND version = ? AND content_hash <> ? "
+            "ORDER BY last_at_ms DESC, id DESC",
+            (name, version, content_hash),
+        )
+        return [row[0] for row in rows]
+
     async def list(self, name: str | None = None) -> builtins.list[PromptRow]:
         """What was in force, the latest first; of one prompt or of all."""
         rows = await self._db.fetch(

@@ -172,6 +172,14 @@ class SignalRepo:
         rows = await self._db.fetch(f"SELECT {READ_COLUMNS} FROM signal WHERE id = ?", (signal_id,))  # noqa: S608
         return signal_of(rows[0]) if rows else None
 
+    async def get_many(self, ids: Sequence[int]) -> builtins.list[SignalRow]:
+        """The signals of these ids, those that there are, by id."""
+        rows = await self._db.fetch(
+            f"SELECT {READ_COLUMNS} FROM signal WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",  # noqa: S608
+            (pack_ids(ids),),
+        )
+        return [signal_of(row) for row in rows]
+
     async def list(
         self,
         *,

@@ -236,7 +236,11 @@ def test_prompts_reload_all_or_nothing(running: Cli, tmp_path: Path) -> None:
         good = running.run("reload-prompts")
         assert good.code == 0, good.err
         assert "triage@7" in good.out
-        assert [row[3] for row in running.run("prompts", "list").rows] == ["shipped", "shipped", "yours"]
+        assert [row[4] for row in running.run("prompts", "list").rows] == [
+            "shipped with leadd",
+            "shipped with leadd",
+            "the newest of your files",
+        ]
     finally:
         mine.unlink()
         assert running.run("reload-prompts").code == 0

@@ -25,10 +25,13 @@ from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.events import EventBus
 from leadd.core.finder import Found
 from leadd.core.intake import Accepted
+from leadd.core.prompt_cases import Trials
+from leadd.core.prompt_desk import PromptDesk
+from leadd.core.prompt_lab import PromptLab
 from leadd.core.sources import SourceStatus
 from leadd.core.tuning import Step
-from leadd.inference import InferenceStats, RoleStats
-from leadd.prompting import PromptInfo, PromptProblem, Reload
+from leadd.inference import Availability, InferenceStats, RoleStats
+from leadd.prompting import PromptBook, PromptInfo, PromptProblem, Reload, packaged_folder
 from leadd.registry.records import InstanceRecord, InstanceState, PluginRecord
 from leadd.store.errors import NotFound, StoreUnavailable
 from leadd.store.rows import Counts, Page
@@ -303,14 +306,32 @@ class Empty:
         return call
 
 
+class NoPrompts:
+    async def list(self, name: str | None = None) -> list[Any]:
+        return []
+
+    async def others(self, *values: Any) -> list[str]:
+        return []
+
+    async def seen(self, *values: Any) -> bool:
+        return True
+
+
 class BareStore:
     def __init__(self) -> None:
         self.db = BareDatabase()
-        for name in ("signals", "judgements", "icps", "leads", "dossiers", "outbox", "verdicts", "review"):
+        for name in ("signals", "judgements", "icps", "leads", "dossiers", "outbox", "verdicts", "review", "schedule"):
             setattr(self, name, Empty())
+        self.prompts = NoPrompts()
 
 
 class FixedInference:
+    def digests_of(self, role: Role) -> frozenset[str]:
+        return frozenset()
+
+    def availability(self, role: Role) -> Availability:
+        return Availability(False, None, "switched off by the test")
+
     def stats(self) -> InferenceStats:
         triage = RoleStats(asked=10, hits=6, shared=1, misses=3, calls=4, answers=3, failures={"timeout_idle": 1})
         return InferenceStats(
@@ -354,6 +375,7 @@ class SmallHouse:
         self.prompts = SimpleNamespace(
             in_force=lambda: {"triage": PromptInfo("triage", 1, "ab12cd34" * 8, "triage.yaml", True)}
         )
+        self.open_prompts([packaged_folder()])
         self.registry = SimpleNamespace(
             records=[PluginRecord("builtin", "leadd.builtin", "0.1.0", provides={"sources": ["inbox"]})],
             instances={"source:inbox": InstanceRecord("inbox", "source", "inbox", InstanceState.READY)},
@@ -364,6 +386,15 @@ class SmallHouse:
         self.asked_for: list[str] = []
         self.pull_ended = asyncio.Event()
         self.reload = Reload(True, {"triage": "triage@1 (ab12cd34)"}, changes=("triage: 1 → 2",))
+
+    def open_prompts(self, folders: Sequence[Path], store: Any = None) -> None:
+        """The real desk over real prompt files; `store` keeps what ran."""
+        trials = Trials(folders)
+        book = PromptBook(folders, gate=trials.problems)
+        book.load()
+        log = logging.getLogger("test.prompts")
+        self.prompt_desk = PromptDesk(book, trials, store or self.store, self.core.events, log)
+        self.prompt_lab = PromptLab(store or self.store, self.inference, SimpleNamespace(current=()), Settings())
 
     async def status(self) -> dict[str, Any]:
         return {"state": "ok", "pid": 1, "version": "0", "started_at": "", "listening": [], "reasons": []}

@@ -38,6 +38,7 @@ from leadd.api import (
 from leadd.builtin.memory import MemoryCache
 from leadd.config.settings import Settings
 from leadd.core.engine import Core, SinkSlot, SourceSlot
+from leadd.core.prompt_cases import Trials
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder
 from leadd.store import Store
@@ -196,7 +197,7 @@ class Home:
         self.settings = Settings.model_validate(sections)
 
     @asynccontextmanager
-    async def core(self, *, grace_s: float = 5.0, evidence: Model | None = None) -> AsyncIterator[Core]:
+    async def core(self, *, grace_s: float = 5.0, evidence: Model | None = None, applied: bool = True) -> AsyncIterator[Core]:
         clock = SystemClock()
         store = await Store.open(self.folder, clock=clock)
         plans = {
@@ -210,8 +211,9 @@ class Home:
             clock=clock, log=self.log, evidence=evidence,
         )  # fmt: skip
         await inference.open()
-        prompts = PromptBook([*self.prompt_folders, packaged_folder()])
-        assert prompts.load().applied
+        folders = [*self.prompt_folders, packaged_folder()]
+        prompts = PromptBook(folders, gate=Trials(folders).problems)
+        assert prompts.load().applied == applied
         core = Core(
             store, inference, prompts, self.settings, clock, self.log,
             sources=[SourceSlot("ads", "list", self.source, 3600.0)],

@@ -36,6 +36,7 @@ def test_everything_that_runs_is_in_it(wheel: zipfile.ZipFile) -> None:
         ("leadd/store/migrations", "leadd/store/migrations", "*.sql"),
         ("leadd/samples", "leadd/samples", "**/*.*"),
         ("prompts", "leadd/_prompts", "**/*.yaml"),
+        ("prompts", "leadd/_prompts", "**/*.json"),
     ):
         files = [p for p in (ROOT / folder).glob(pattern) if p.is_file() and "__pycache__" not in p.parts]
         assert files, folder

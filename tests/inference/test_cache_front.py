@@ -26,6 +26,19 @@ async def test_an_answer_is_written_to_all_tiers_and_read_from_the_first(rig):
     assert second.calls == []
 
 
+async def test_what_is_known_is_told_and_nobody_is_asked(rig):
+    first, second = Shelf("first"), Shelf("second")
+    r = rig(caches=[first, second])
+    assert await r.inference.known(question()) is None
+    assert r.inference.stats().roles[question().role].calls == 0
+    answer = await r.inference.ask(question())
+    await settle()
+    first.values.clear()
+    known = await r.inference.known(question())
+    assert (known.data, known.provenance.cache) == (answer.data, "hit")
+    assert r.inference.stats().roles[question().role].calls == 1
+
+
 async def test_a_hit_below_is_lifted_for_the_rest_of_its_time(rig):
     first, second = Shelf("first"), Shelf("second")
     r = rig(caches=[first, second], numbers={"cache_ttl_s": 100.0})

@@ -167,3 +167,42 @@ def test_the_estimate_grows_with_all_that_lengthens_an_answer():
     schema = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 300}}}
     assert longest_answer_tokens(schema) >= 100
     assert needed_max_tokens(schema) == pytest.approx(1.3 * longest_answer_tokens(schema), abs=2)
+
+
+def test_what_varies_belongs_right_before_the_signal(tmp_path):
+    text = """---
+name: dossier
+variables:
+  icp_name: {type: text}
+  lead: {type: text}
+schema:
+  type: object
+  properties:
+    snapshot: {type: string, maxLength: 400}
+  required: [snapshot]
+---
+Known: {{ lead }}
+
+For {{ icp_name }}. {rules}
+
+{{ signal }}
+"""
+    found = load(tmp_path, text.replace("{rules}", "Write plain English. " * 10), "dossier.yaml")
+    assert found.applied
+    (warning,) = found.warnings
+    assert (warning.line, "{{ lead }} is another text for every lead" in warning.reason) == (12, True)
+    assert load(tmp_path, text.replace("{rules}", "Be short."), "dossier.yaml").warnings == ()
+
+
+@pytest.mark.parametrize(("name", "limit", "model"), [("triage", 900, "gemma3:1b"), ("classification", 1400, "gemma3:4b")])
+def test_a_prompt_too_long_for_its_model_is_told_by_how_much(tmp_path, name, limit, model):
+    shipped = (packaged_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    found = load(
+        tmp_path,
+        shipped.replace("\n---\n", "\n---\n" + "A rule that nobody needs, said once more. " * 80 + "\n", 1),
+        f"{name}.yaml",
+    )
+    assert found.applied
+    (warning,) = found.warnings
+    assert f"over the {limit} within which {model} reuses what it has read" in warning.reason
+    assert load(tmp_path, shipped, f"{name}.yaml").warnings == ()

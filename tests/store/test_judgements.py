@@ -50,6 +50,26 @@ async def test_an_answer_is_found_by_its_key_unless_it_failed_or_was_superseded(
     assert await find(signal_id=b) is None
 
 
+async def test_the_last_pairs_that_were_judged_and_all_their_answers(store: Store, make: Any) -> None:
+    one, other = await make.icp("one"), await make.icp("other")
+    a, b, c = await make.stored(3)
+    rows = [(a, one, "first"), (b, one, "second"), (a, other, "third"), (a, one, "fourth")]
+    for signal_id, icp, word in rows:
+        await store.judgements.add(make.judgement(signal_id, icp.id, stage="triage", decision="yes", answer={"word": word}))
+    await store.judgements.add(
+        make.judgement(c, one.id, stage="triage", decision="failed", failure="length", answer={"word": "x"})
+    )
+    await store.judgements.add(make.judgement(c, one.id, stage="classify", decision="match", answer={"word": "y"}))
+    assert await store.judgements.latest_asked("triage", 10) == [(a, one.id), (a, other.id), (b, one.id)]
+    assert await store.judgements.latest_asked("triage", 2) == [(a, one.id), (a, other.id)]
+    found = await store.judgements.answers_of([a, c], "triage")
+    assert [(row.signal_id, row.icp_id, row.answer) for row in found] == [
+        (a, one.id, {"word": "first"}), (a, other.id, {"word": "third"}), (a, one.id, {"word": "fourth"}),
+    ]  # fmt: skip
+    assert [row.id for row in await store.signals.get_many([c, a, 999])] == sorted([a, c])
+    assert await store.signals.get_many([]) == []
+
+
 async def test_odd_values_do_not_lose_the_batch(store: Store, make: Any) -> None:
     icp = await make.icp()
     (a,) = await make.stored()

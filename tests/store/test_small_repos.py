@@ -63,6 +63,9 @@ async def test_every_prompt_text_in_force_is_kept(store: Store, clock: Any) -> N
         ("h2", "text two, same number", 0), ("h1", "text one", 5),
     ]  # fmt: skip
     assert len(await store.prompts.list()) == 3
+    assert await store.prompts.others("triage", 1, "h2") == ["h1"]
+    assert await store.prompts.others("triage", 1, "h3") == ["h2", "h1"]
+    assert await store.prompts.others("dossier", 1, "h1") == []
 
 
 async def test_small_facts_survive(store: Store, clock: Any) -> None:

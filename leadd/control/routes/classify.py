@@ -183,10 +183,12 @@ class ClassifyRoutes:
         reload = await self._house.reload_prompts()
         if not reload.applied and reload.problems:
             places = "; ".join(str(problem) for problem in reload.problems[:5])
-            raise ApiError(422, "prompt_problem", places, "nothing was swapped; the prompts from before stay in force")
+            stay = ", ".join(reload.versions.values())
+            raise ApiError(422, "prompt_problem", places, f"nothing was swapped; the prompts from before stay in force: {stay}")
         return TemplatesReloaded(
             message=f"{len(reload.versions)} prompts are in force",
             templates=dict(reload.versions),
+            version=reload.edition,
             changes=reload.changes,
             warnings=tuple(str(warning) for warning in reload.warnings),
         )

@@ -26,8 +26,6 @@ from leadd.control.wire_house import (
     Live,
     PluginList,
     PluginOut,
-    PromptList,
-    PromptOut,
     SettingOut,
 )
 
@@ -61,7 +59,6 @@ class SystemRoutes:
             Route("GET", "/api/check", area, "What the components say is wrong with them, asked now", self.check, CheckOut),
             Route("GET", "/api/config", area, "The settings in force and where each comes from", self.config, ConfigOut),
             Route("GET", "/api/plugins", area, "Plugins, and the components that run", self.plugins, PluginList),
-            Route("GET", "/api/prompts", area, "Prompts in force", self.prompts, PromptList),
             Route(
                 "POST",
                 "/api/stop",
@@ -146,10 +143,6 @@ class SystemRoutes:
             items=[PluginOut.model_validate(record) for record in registry.records],
             instances=[InstanceOut.model_validate(record) for record in registry.instances.values()],
         )
-
-    async def prompts(self, call: Call) -> PromptList:
-        """What the models are asked with."""
-        return PromptList(items=[PromptOut.model_validate(info) for info in self._house.prompts.in_force().values()])
 
     async def stop(self, call: Call) -> Done:
         """Answered first; the end begins a moment later."""
