@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from leadd.bench.crossing import Crossed, Meaning, beforehand, crossed, folds_by_company, meaning, probabilities, unlearnt
 from leadd.bench.labelled_file import LabelledSignal
 from leadd.learn.figures.measures import (
     Interval,
@@ -16,8 +17,8 @@ from leadd.learn.figures.measures import (
     area,
     average_precision,
     duplicate_weights,
-    grouped,
     labelled,
+    passed_above,
     passed_at,
     precision_at,
     recall_at,
@@ -36,11 +37,13 @@ LEAST_WANTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of choosing: its name, its scores beside the truth, and its figures by name."""
+    """One way of choosing: its name, its scores beside the truth, its figures by name, and, where enough is wanted, what its
+    probabilities mean (calibrated on other companies)."""
 
     name: str
     rows: Labelled
     figures: dict[str, Interval]
+    meaning: Meaning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain data; a figure that cannot be measured is null."""
         ways = {way.name: {name: _plain(figure) for name, figure in way.figures.items()} for way in self.ways}
-        return {"signals": self.signals, "wanted": self.wanted, "companies": self.companies, "ways": ways}
+        meanings = {way.name: asdict(way.meaning) for way in self.ways if way.meaning is not None}
+        return {
+            "signals": self.signals, "wanted": self.wanted, "companies": self.companies, "ways": ways, "calibration": meanings,
+        }  # fmt: skip
 
 
 def evaluate(signals: Sequence[LabelledSignal], expansion: Expansion) -> Evaluation:
@@ -70,10 +76,18 @@ def evaluate(signals: Sequence[LabelledSignal], expansion: Expansion) -> Evaluat
     companies = [one.company for one in signals]
     weights = duplicate_weights([one.group for one in signals])
     batch = _read(signals, expansion)
-    ways = [_way("no labels", labelled(batch.odds.astype(np.float64), wanted, weights), companies)]
-    learnt = _learnt(batch, wanted, weights, companies)
-    if learnt is not None:
-        ways.append(_way("learnt from other companies", labelled(learnt, wanted, weights), companies))
+    zero = batch.odds.astype(np.float64)
+    folds = _folds(wanted, companies)
+    if folds is None:
+        ways = [_way("no labels", labelled(zero, wanted, weights), companies, None)]
+        return Evaluation(len(signals), int(wanted.sum()), len(set(companies)), tuple(ways))
+
+    def learn(known: Any, asked: Any) -> Any:
+        return fit(batch.take(known), Verdicts.of(wanted[known], weights=weights[known])).score(batch.take(asked))
+
+    ways = []
+    for name, scores in (("no labels", unlearnt(zero, folds)), ("learnt from other companies", crossed(folds, learn))):
+        ways.append(_way(name, labelled(scores.outer, wanted, weights), companies, scores))
     return Evaluation(len(signals), int(wanted.sum()), len(set(companies)), tuple(ways))
 
 
@@ -85,23 +99,13 @@ def _read(signals: Sequence[LabelledSignal], expansion: Expansion) -> Batch:
     return reader.batch(seen)
 
 
-def _learnt(batch: Batch, wanted: Any, weights: Any, companies: Sequence[str]) -> Any:
-    """Scores of each company's signals by what learnt from others; None where too little is wanted for that."""
-    members = grouped(companies)
-    having = sum(1 for places in members if wanted[places].any())
-    if wanted.sum() < LEAST_WANTED or having < 2 * FOLDS:
-        return None
-    order = np.random.default_rng(0).permutation(len(members))
-    scores = np.zeros(len(batch))
-    for fold in range(FOLDS):
-        asked = np.concatenate([members[number] for number in order[fold::FOLDS]])
-        known = np.setdiff1d(np.arange(len(batch)), asked)
-        scorer = fit(batch.take(known), Verdicts.of(wanted[known], weights=weights[known]))
-        scores[asked] = scorer.score(batch.take(asked))
-    return scores
+def _folds(wanted: Any, companies: Sequence[str]) -> tuple[Any, ...] | None:
+    """The folds by company; None where too little is wanted to learn from some and try on others."""
+    having = len({company for company, is_wanted in zip(companies, wanted, strict=True) if is_wanted})
+    return None if wanted.sum() < LEAST_WANTED or having < 2 * FOLDS else folds_by_company(companies, FOLDS)
 
 
-def _way(name: str, rows: Labelled, companies: Sequence[str]) -> Way:
+def _way(name: str, rows: Labelled, companies: Sequence[str], scores: Crossed | None) -> Way:
     at = threshold_for(rows, 0.95)
     measures: dict[str, Measure] = {
         "recall": lambda r: recall_at(r, at),
@@ -111,7 +115,15 @@ def _way(name: str, rows: Labelled, companies: Sequence[str]) -> Way:
         "passed at 95% recall": lambda r: passed_at(r, 0.95),
         "passed at 99% recall": lambda r: passed_at(r, 0.99),
     }
-    return Way(name, rows, {key: with_interval(rows, companies, measure) for key, measure in measures.items()})
+    figures = {key: with_interval(rows, companies, measure) for key, measure in measures.items()}
+    if scores is None:
+        return Way(name, rows, figures)
+    for how, careful in (("beforehand", False), ("beforehand, with a margin", True)):
+        fixed = beforehand(scores, rows.wanted, rows.weights, companies, careful=careful)
+        figures[f"recall, fixed {how}"] = with_interval(fixed, companies, lambda r: recall_at(r, 0.0))
+        figures[f"passed, fixed {how}"] = with_interval(fixed, companies, lambda r: passed_above(r, 0.0))
+    said = probabilities(scores, rows.wanted, rows.weights)
+    return Way(name, rows, figures, meaning(said, rows.wanted, rows.weights))
 
 
 def _plain(figure: Interval) -> dict[str, float | None]:

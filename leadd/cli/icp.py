@@ -12,8 +12,22 @@ from leadd.cli import names
 from leadd.cli.client import Client
 from leadd.cli.exits import Ended, NotRunning
 from leadd.cli.groups import Listing
-from leadd.cli.output import confirm, json_option, print_json, say, table
+from leadd.cli.output import confirm, json_option, print_json, say, table, tell
 
+FORM = """\
+# An ideal customer profile. Say it in plain words; what you do not want may stand there too ("not agencies, no internships").
+name: NAME
+description: |-
+  Small companies that ...
+# Job titles that they hire for when they need you, and words for what hurts them.
+hiring_keywords: {values: []}
+pain_keywords: {values: []}
+# use: score ranks by it, filter drops who clearly is another.
+sizes: {values: [], use: score}
+locations: {values: [], use: score}
+# Words that rule a text out.
+exclude_keywords: {values: [], use: exclude}
+"""
 CHANGED = "'{}' is changed; signals judged before keep their judgements"
 
 
@@ -43,13 +57,17 @@ def list_icps(as_json: bool) -> None:
 @click.argument("name", shell_complete=names.icps)
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """One ICP as YAML, ready to be edited and given back with `icp edit`."""
+    """One ICP as YAML, ready to be edited and given back with `icp edit`, and what its words stand for."""
     found = _find(Client(), name)
     if as_json:
         print_json(found)
         return
     for line in _yaml(found["icp"]).splitlines():
         say(line)
+    from leadd.cli.expansion import told
+
+    for line in told(Client().get(f"/api/icp/{found['id']}/expansion")):
+        say(f"# {line}")
 
 
 @icp.command()
@@ -60,14 +78,20 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--hiring", multiple=True, help="A word of the roles they hire (again for more).")
 @click.option("--pain", multiple=True, help="A word of the pain they have (again for more).")
 @click.option("--exclude", multiple=True, help="A word that rules a text out (again for more).")
+@click.option("--editor", is_flag=True, help="Write it in your editor, on a form.")
 def add(
     name: str | None, file: str | None, template: str | None, description: str | None, hiring: tuple[str, ...],
-    pain: tuple[str, ...], exclude: tuple[str, ...],
+    pain: tuple[str, ...], exclude: tuple[str, ...], editor: bool,
 ) -> None:  # fmt: skip
-    """Add an ICP: from a file, from a template, or from what you say here."""
-    if template and (file or description or hiring or pain or exclude or name):
+    """Add an ICP: from a file, from a template, in your editor, or from what you answer here."""
+    if template and (file or description or hiring or pain or exclude or name or editor):
         raise click.UsageError("--template stands alone; change what came of it with: leadd icp edit NAME")
     client = Client()
+    if editor:
+        if file or description or hiring or pain or exclude:
+            raise click.UsageError("--editor takes a NAME at most; the rest is on its form")
+        _add_in_editor(client, name)
+        return
     body = {"template": template} if template else _read(file) if file else _said(name, description, hiring, pain, exclude)
     if name:
         body["name"] = name
@@ -76,7 +100,45 @@ def add(
     except NotRunning:
         _leave_for_start(client, body)
         return
-    say(f"added '{made['icp']['name']}' (id {made['id']})")
+    _added(client, made)
+
+
+def _added(client: Client, made: dict[str, Any]) -> None:
+    """Say it, and have its words spelt out; the ICP stands whatever comes of that."""
+    from leadd.cli.expansion import told
+
+    name = made["icp"]["name"]
+    say(f"added '{name}' (id {made['id']})")
+    place = f"/api/icp/{made['id']}/expansion"
+    try:
+        found = _spell_out(client, place, again=False)
+    except Ended as error:
+        tell(f"its words are spelt out by the shipped table only: {error.message}")
+        found = client.get(place)
+    for line in told(found):
+        say(line)
+    say(f"to change these words: leadd icp expand {name} --edit")
+
+
+def _spell_out(client: Client, place: str, *, again: bool) -> dict[str, Any]:
+    """Ask for it and wait for the model, however long it takes; nothing is lost where the user does not."""
+    before = client.get(place)
+    if not before["waits_for"] and (again or before["by"] == "table"):
+        tell("the language model is asked for more words; this may take a minute")
+    found: dict[str, Any] = client.post(place, {"again": again}, timeout_s=None)
+    return found
+
+
+def _add_in_editor(client: Client, name: str | None) -> None:
+    text = click.edit(FORM.replace("NAME", name or "my-customers"), extension=".yaml")
+    if text is None:
+        say("nothing was added")
+        return
+    try:
+        made = client.post("/api/icp/", _parse(text, "your text"))
+    except Ended as error:
+        raise Ended(error.message, hint=f"your text is kept: leadd icp add --file {_keep(text)}") from None
+    _added(client, made)
 
 
 def _leave_for_start(client: Client, body: dict[str, Any]) -> None:
@@ -137,6 +199,44 @@ def _keep(text: str) -> str:
 
 @icp.command()
 @click.argument("name", shell_complete=names.icps)
+@click.option("--edit", "edits", is_flag=True, help="Change the words in your editor.")
+@click.option("--file", "file", type=click.Path(), help="Take the words from a YAML or JSON file; - reads standard input.")
+@click.option("--reset", is_flag=True, help="Drop your edits and spell the words out anew.")
+@json_option
+def expand(name: str, edits: bool, file: str | None, reset: bool, as_json: bool) -> None:
+    """What the words of an ICP stand for: the words that signals are searched for, each with its weight.
+
+    The shipped table spells them out; where there is a language model, it is asked once for a wording and adds its own.
+    """
+    from leadd.cli.expansion import editable, told
+
+    if edits + reset + (file is not None) > 1:
+        raise click.UsageError("--edit, --file and --reset: one of them only")
+    client = Client()
+    found = _find(client, name)
+    place = f"/api/icp/{found['id']}/expansion"
+    if file is not None:
+        spelt = client.ask("PUT", place, body=_read(file))
+    elif edits:
+        text = click.edit(editable(client.get(place)), extension=".yaml")
+        if text is None:
+            say("nothing was changed")
+            return
+        try:
+            spelt = client.ask("PUT", place, body=_parse(text, "your text"))
+        except Ended as error:
+            raise Ended(error.message, hint=f"your text is kept: leadd icp expand {name} --file {_keep(text)}") from None
+    else:
+        spelt = _spell_out(client, place, again=reset)
+    if as_json:
+        print_json(spelt)
+        return
+    for line in told(spelt, most=None):
+        say(line)
+
+
+@icp.command()
+@click.argument("name", shell_complete=names.icps)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(name: str, yes: bool) -> None:
     """Delete an ICP; its leads stay."""
@@ -166,10 +266,14 @@ def _said(
         "description": description or click.prompt("Whom do you serve, and which need do you look for?"),
     }
     asked = not (hiring or pain) and sys.stdin.isatty()
+    if asked:
+        say("The rest may stay empty; words are parted by commas.")
     for key, values, question in (
-        ("hiring_keywords", hiring, "Words of the roles they hire, with commas"),
-        ("pain_keywords", pain, "Words of the pain they have, with commas"),
-        ("exclude_keywords", exclude, "Words that rule a text out, with commas"),
+        ("hiring_keywords", hiring, "Whom do they hire when they need you? (job titles)"),
+        ("pain_keywords", pain, "What hurts them? (words that they use)"),
+        ("sizes", (), "How large are they? (such as 1-20)"),
+        ("locations", (), "Where are they? (countries, cities, remote)"),
+        ("exclude_keywords", exclude, "What never? (words that rule a text out)"),
     ):
         words = list(values)
         if asked:

@@ -15,6 +15,7 @@ from leadd.config.loading import Loaded
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.earlier import ReuseFigures
 from leadd.core.events import EventBus
+from leadd.core.expansions import InForce
 from leadd.core.finder import Found
 from leadd.core.intake import Accepted
 from leadd.core.prompt_desk import PromptDesk
@@ -114,6 +115,16 @@ class Examples(Protocol):
     def examples(self, *, icp: str | None = None, with_contacts: bool = False) -> AsyncGenerator[TrainingExample, None]: ...
 
 
+class Expander(Protocol):
+    """What the words of ICPs stand for."""
+
+    async def shown(self, icp_id: int) -> InForce: ...
+    async def expand(self, icp_id: int, *, again: bool = ...) -> InForce: ...
+    async def edit(self, icp_id: int, data: object) -> InForce: ...
+    async def reset(self, icp_id: int) -> InForce: ...
+    def waits_for(self) -> str: ...
+
+
 class Tuner(Protocol):
     """Makes models of the user's verdicts."""
 
@@ -143,6 +154,8 @@ class Work(Protocol):
     def training(self) -> Examples: ...
     @property
     def tuning(self) -> Tuner: ...
+    @property
+    def expanding(self) -> Expander: ...
     @property
     def kept(self) -> Kept: ...
 

@@ -141,7 +141,7 @@ class ReviewItem(Answer):
 
 
 class EffectOut(Answer):
-    """The precision of the `top` best-scored leads among your last `window` verdicts, beside that of the window before.
+    """The precision of the `top` best-scored leads that you have judged, now and before your last `window` verdicts.
 
     `low` and `high` bound the change with 95% confidence. All are null until `needed` verdicts on leads are there.
     """

@@ -17,6 +17,7 @@ from leadd.core.delivery import Delivery
 from leadd.core.dossiers import Dossiers
 from leadd.core.earlier import EarlierReadings, ReuseFigures
 from leadd.core.events import EventBus
+from leadd.core.expansions import Expanding
 from leadd.core.finder import Finder
 from leadd.core.intake import Accepted, Intake
 from leadd.core.kept import KeptAnswers
@@ -130,6 +131,7 @@ class Core:
         self.finder = Finder(store, self.pipeline.vectors, clock, log, has_embedder=settings.models.embed.enabled)
         self.training = Training(store, prompts, inference)
         self.tuning = Tuning(store, inference, prompts, self.training, clock)
+        self.expanding = Expanding(store, inference, prompts)
         self.dossiers = Dossiers(
             store, inference, prompts, self.profiles, self.events, clock, log,
             owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000), wake=self._wake_dossiers,

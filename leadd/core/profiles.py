@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from leadd.api import Icp
+from leadd.core.expansions import InForce, in_force
 from leadd.core.icp_templates import DEFAULT_TEMPLATE, TEMPLATES
 from leadd.core.prefilter import CompiledIcp
+from leadd.learn.words.expansion import Expansion
 from leadd.store import Store
+from leadd.store.expansions import ExpansionRow
 from leadd.store.rows import IcpRow
 
 STAND_IN = "icp.stand_in"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """One ICP in force: its row id, the ICP, its compiled form, and the hash that every answer's key holds."""
 
@@ -23,11 +27,24 @@ class Profile:
     compiled: CompiledIcp
     content_hash: str
     updated_at_ms: int
+    spelt: InForce | None = None
+    """What its words stand for; None takes the shipped table."""
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        """What its words stand for, as it counts now: by the table, a model, or the user."""
+        return (self.spelt or in_force(self.icp, None)).expansion
+
+    @cached_property
+    def expansion_hash(self) -> str:
+        """Names `expansion`. What was proven of a matcher holds for this hash alone; answers of models do not depend on it."""
+        return self.expansion.content_hash()
 
 
-def profile_of(row: IcpRow) -> Profile:
-    """A stored ICP made ready for use."""
-    return Profile(row.id, row.icp, CompiledIcp.of(row.icp), row.icp.content_hash(), row.updated_at_ms)
+def profile_of(row: IcpRow, expansion: ExpansionRow | None = None) -> Profile:
+    """A stored ICP made ready for use, with what is kept of its expansion."""
+    spelt = in_force(row.icp, expansion)
+    return Profile(row.id, row.icp, CompiledIcp.of(row.icp), row.icp.content_hash(), row.updated_at_ms, spelt)
 
 
 class Profiles:
@@ -67,8 +84,9 @@ class Profiles:
         if wanted != marked:
             await self._store.schedule.set(STAND_IN, wanted)
         self._stand_in = stand_in.icp.name if stand_in else None
-        self._current = tuple(profile_of(row) for row in rows if row.icp.enabled)
+        kept = await self._store.expansions.all()
+        self._current = tuple(profile_of(row, kept.get(row.id)) for row in rows if row.icp.enabled)
         mark = hashlib.sha256()
         for profile in self._current:
-            mark.update(f"{profile.id}:{profile.content_hash};".encode())
+            mark.update(f"{profile.id}:{profile.content_hash}:{profile.expansion_hash};".encode())
         self.revision = mark.hexdigest()[:16]

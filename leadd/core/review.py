@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -11,15 +11,17 @@ from leadd.api import Clock
 from leadd.api.lexical import sentences
 from leadd.core.scales import GOOD
 from leadd.learn.proofs.intervals import wilson
+from leadd.learn.scoring.asking import mixed
 from leadd.store import Store
 from leadd.store.review import ReviewRow
 from leadd.store.verdicts import VerdictKept
 
 AUDITED, HOT, UNSURE = "audited", "hot", "unsure"
 EXCERPT_CHARS = 600
+MISSED = frozenset({"miss", "match", "yes"})
+TOP = 20
 WINDOW = 40
-"""Verdicts after which a precision is worth comparing with the one before."""
-LEAST_WINDOW = 10
+"""The effect is that of so many last verdicts, on the precision of so many best leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The share of good leads among the best-scored of the last `window` verdicts, beside that of the `window` before.
+    """The share of good leads among the `top` best-scored ones that were judged, now and before the last `window` verdicts.
 
-    `top` is how many of each window were counted: those with the highest score at the time of the verdict. `low` and `high`
-    bound the change with 95% confidence. All None until there are enough verdicts: then `verdicts` of `needed` are there.
+    `low` and `high` bound the change with 95% confidence. All None until there are enough verdicts: then `verdicts` of `needed`
+    are there.
     """
 
     verdicts: int
@@ -61,42 +63,75 @@ class Effect:
 
 
 async def queue(store: Store, clock: Clock, *, icp: str | None = None, limit: int = 20) -> list[Item]:
-    """Up to `limit` things to judge, the most useful first: in turn a sampled drop, a hot lead, an uncertain signal.
+    """Up to `limit` things to judge, the most useful first: hot leads, uncertain signals and sampled drops by their shares.
 
-    Each text comes once. Whoever scores better may take this function's place; the command line and the API know no other.
+    Each text comes once, and once for its near duplicates and for its lead; a company comes only as often as others do. A
+    sampled drop that the model calls a lead stands among the hot ones. The order is by what is stored; nothing is asked.
     """
-    hot = await store.review.undecided_leads(icp, "warm", limit, clock.now_ms())
+    hot = await store.review.undecided_leads(icp, "warm", limit * 2, clock.now_ms())
     unsure = await store.review.near_thresholds(icp, limit * 3)
     audited = await store.review.audited(icp, limit)
-    turns = zip_longest(
-        [_item(AUDITED, row) for row in audited], [_item(HOT, row) for row in hot], [_item(UNSURE, row) for row in unsure]
+    rows = [*hot, *unsure, *audited]
+    kinds = [HOT] * len(hot) + [UNSURE] * len(unsure) + [AUDITED] * len(audited)
+    samples = range(len(hot) + len(unsure), len(rows))
+    missed = [place for place in samples if rows[place].decision in MISSED]
+    pairs = zip_longest(missed, range(len(hot)))
+    known = await store.review.groups(rows)
+    chosen = mixed(
+        {
+            "uncertain": range(len(hot), len(hot) + len(unsure)),
+            "hot": [place for pair in pairs for place in pair if place is not None],
+            "audited": samples,
+        },
+        count=limit,
+        companies=[(row.company or "").strip().lower() or None for row in rows],
+        groups=_groups(rows, [root for root, _ in known]),
+        judged=[place for place, (_, is_judged) in enumerate(known) if is_judged],
+        asked_before=await store.review.companies_judged(icp),
     )
-    found: list[Item] = []
-    hashes = {row.signal_id: row.content_hash for row in (*hot, *unsure, *audited)}
-    seen: set[tuple[str, object]] = set()
-    for item in (item for turn in turns for item in turn if item is not None):
-        marks = {(item.icp, hashes[item.signal_id])} | ({(item.icp, item.lead_id)} if item.lead_id is not None else set())
-        if not marks & seen:
-            seen |= marks
-            found.append(item)
-    return found[:limit]
+    return [_item(kinds[one.place], rows[one.place]) for one in chosen]
 
 
-def effect(verdicts: Sequence[VerdictKept], *, window: int = WINDOW) -> Effect:
-    """What the last verdicts on leads (oldest first) say of the list's top: its precision then and now.
+def _groups(rows: Sequence[ReviewRow], roots: Sequence[int | None]) -> list[int]:
+    """A number for each row, the same for those of one ICP that share text, lead, or the signal that they repeat."""
+    group = list(range(len(rows)))
+    first: dict[tuple[str, str, object], int] = {}
+    for place, (row, root) in enumerate(zip(rows, roots, strict=True)):
+        marks = [("text", row.content_hash), ("signal", row.signal_id), ("signal", root), ("lead", row.lead_id)]
+        for kind, value in marks:
+            if value is None:
+                continue
+            other = group[first.setdefault((row.icp, kind, value), place)]
+            mine = group[place]
+            if other != mine:
+                group = [min(mine, other) if one in (mine, other) else one for one in group]
+    return group
 
-    With fewer than two windows of verdicts the windows are halves, from 10 each. The interval of the change is Newcombe's, of
-    two Wilson intervals (Statistics in Medicine 17, 1998, method 10); it takes the verdicts as drawn independently.
+
+def effect(verdicts: Sequence[VerdictKept], present: Mapping[int, int] | None = None, *, window: int = WINDOW) -> Effect:
+    """The precision of the `TOP` leads with the best present scores among all that were judged (oldest verdict first), and
+    the same without the last `window` verdicts. `present` are scores by lead; a lead that is missing keeps that of its verdict.
+
+    The tops share leads, so only those that came in and went out can differ: the interval is Newcombe's for these two shares
+    (Statistics in Medicine 17, 1998, method 10), scaled to the whole top. It takes the verdicts as drawn independently.
     """
     told = [v for v in verdicts if v.lead_id is not None and v.score is not None]
-    size = min(window, len(told) // 2)
-    if size < LEAST_WINDOW:
-        return Effect(len(told), 2 * LEAST_WINDOW)
-    top = max(1, size // 2)
-    before = _good_in_top(told[-2 * size : -size], top)
-    now = _good_in_top(told[-size:], top)
-    low, high = change_interval(before, now, top)
-    return Effect(len(told), 2 * LEAST_WINDOW, size, top, before / top, now / top, low, high)
+    needed = TOP + window
+    if len(told) < needed:
+        return Effect(len(told), needed)
+    before, now = _top(told[:-window], present or {}), _top(told, present or {})
+    good = {v.id: v.verdict in GOOD for v in told}
+    gone, come = [good[v] for v in before - now], [good[v] for v in now - before]
+    low, high = change_interval(sum(gone), sum(come), len(come)) if come else (0.0, 0.0)
+    part = len(come) / TOP
+    was, is_now = (sum(good[v] for v in top) / TOP for top in (before, now))
+    return Effect(len(told), needed, window, TOP, was, is_now, low * part, high * part)
+
+
+def _top(verdicts: Sequence[VerdictKept], present: Mapping[int, int]) -> set[int]:
+    """The verdicts on the leads with the best scores, the older of equal ones."""
+    order = sorted(verdicts, key=lambda v: (-present.get(v.lead_id or 0, v.score or 0), v.id))
+    return {v.id for v in order[:TOP]}
 
 
 def change_interval(before: int, now: int, of: int) -> tuple[float, float]:
@@ -104,11 +139,6 @@ def change_interval(before: int, now: int, of: int) -> tuple[float, float]:
     p, q = before / of, now / of
     (low_p, high_p), (low_q, high_q) = wilson(before, of), wilson(now, of)
     return (q - p) - math.hypot(q - low_q, high_p - p), (q - p) + math.hypot(high_q - q, p - low_p)
-
-
-def _good_in_top(verdicts: Sequence[VerdictKept], top: int) -> int:
-    best = sorted(verdicts, key=lambda v: (-(v.score or 0), v.id))[:top]
-    return sum(v.verdict in GOOD for v in best)
 
 
 def _item(kind: str, row: ReviewRow) -> Item:
@@ -122,7 +152,7 @@ def _why(kind: str, row: ReviewRow) -> str:
     if kind == HOT:
         return f"A {row.decision.replace('_', ' ')} lead with {row.score:g} of 100 that you have not judged yet."
     if kind == AUDITED:
-        found = "the model says that it is one" if row.decision in {"miss", "match", "yes"} else "the model agrees"
+        found = "the model says that it is one" if row.decision in MISSED else "the model agrees"
         return f"It was dropped, and looked at as a sample of what is dropped: {found}."
     if row.stage == "triage":
         return f"Triage was unsure: {row.score:g}% for a closer look, which {row.threshold:g}% would have been enough for."

@@ -13,7 +13,9 @@ from leadd.prompting.schemas import enums_in, flaws, needed_max_tokens, one_of, 
 from leadd.prompting.templates import PLACE, SIGNAL, Template, Variable, as_type, content_hash
 
 _ICP = frozenset({"icp_name", "icp_description", "icp_fields", "size_buckets", "regions", "role_types", "pain_tags"})
-PASSED: Mapping[str, frozenset[str]] = {"triage": _ICP, "classification": _ICP, "dossier": _ICP | {"lead"}}
+PASSED: Mapping[str, frozenset[str]] = {
+    "triage": _ICP, "classification": _ICP, "dossier": _ICP | {"lead"}, "expansion": frozenset(),
+}  # fmt: skip
 """The variables that leadd passes to each prompt that it asks with."""
 
 LISTS = frozenset({"size_buckets", "regions", "role_types", "pain_tags"})

@@ -10,7 +10,7 @@ from typing import Any
 from leadd.api.clock import Clock
 from leadd.store.bulk import clean, pack
 from leadd.store.database import Database
-from leadd.store.merging import merge_companies_in
+from leadd.store.merging import merge_companies_in, plainer, rename_in
 from leadd.store.rows import CompanyRow, Page
 
 _COLUMNS = "id, name, name_key, domain, website, location, created_at_ms, updated_at_ms"
@@ -117,6 +117,13 @@ def _id(conn: sqlite3.Connection, sql: str, parameters: tuple[Any, ...]) -> int 
 
 
 def _fill_in(conn: sqlite3.Connection, company_id: int, known: builtins.tuple[str | None, ...], now_ms: int) -> None:
+    """What was unknown is known from now on. Of two spellings of one name the plainer is shown, in whatever order they came."""
+    name, key, *_ = known
+    before = conn.execute("SELECT name, name_key FROM company WHERE id = ?", (company_id,)).fetchone()
+    if name is not None and before[0] != name and (before[0] is None or before[1] == key):
+        shown = name if before[0] is None else plainer(before[0], name)
+        if shown != before[0]:
+            rename_in(conn, company_id, shown)
     conn.execute(
         "UPDATE company SET name = coalesce(name, ?1), name_key = coalesce(name_key, ?2), domain = coalesce(domain, ?3), "
         "website = coalesce(website, ?4), location = coalesce(location, ?5), updated_at_ms = ?6 WHERE id = ?7 AND "

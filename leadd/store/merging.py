@@ -7,8 +7,25 @@ import sqlite3
 from leadd.store.standing import RANK, note_in, restand_in
 
 
+def plainer(one: str, other: str) -> str:
+    """Which of two spellings of one name is shown, whichever was read first.
+
+    The shorter one (mostly that without a legal form), then the one that is not all in capitals, then by the alphabet."""
+    return min(one, other, key=lambda name: (len(name), name.isupper(), name))
+
+
+def rename_in(conn: sqlite3.Connection, company_id: int, name: str) -> None:
+    """Inside a write: call a company, and the leads that stand for it, by this name."""
+    conn.execute("UPDATE company SET name = ? WHERE id = ?", (name, company_id))
+    conn.execute("UPDATE lead SET name = ? WHERE company_id = ? AND merged_into IS NULL", (name, company_id))
+
+
 def merge_companies_in(conn: sqlite3.Connection, *, kept: int, lost: int, now_ms: int) -> None:
     """`lost` becomes a pointer to `kept`; its signals and leads go over. Leads of one ICP become one lead."""
+    names = conn.execute(
+        "SELECT a.name, b.name, a.name_key IS b.name_key FROM company AS a, company AS b WHERE a.id = ? AND b.id = ?",
+        (kept, lost),
+    ).fetchone()
     conn.execute("UPDATE company SET merged_into = ?, updated_at_ms = ? WHERE id = ?", (kept, now_ms, lost))
     conn.execute(
         "UPDATE company SET name = coalesce(company.name, other.name), name_key = coalesce(company.name_key, other.name_key), "
@@ -27,6 +44,10 @@ def merge_companies_in(conn: sqlite3.Connection, *, kept: int, lost: int, now_ms
         first, second = sorted([(deleted_a is not None, id_a), (deleted_b is not None, id_b)])
         _merge_leads_in(conn, kept=first[1], lost=second[1], now_ms=now_ms)
     conn.execute("UPDATE lead SET company_id = ? WHERE company_id = ?", (kept, lost))
+    name, other, is_same_key = names
+    shown = plainer(name, other) if name and other and is_same_key else name or other
+    if shown:
+        rename_in(conn, kept, shown)
 
 
 def _merge_leads_in(conn: sqlite3.Connection, *, kept: int, lost: int, now_ms: int) -> None:

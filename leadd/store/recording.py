@@ -145,6 +145,9 @@ def _insert(
     now_ms: int,
 ) -> _Found:
     name = rec.display_name or (rec.company.name if rec.company else None) or rec.person_key or f"signal {rec.signal_id}"
+    if company_id is not None and rec.company is not None and name == rec.company.name:
+        # This signal's spelling may not be the one that the company's other leads show.
+        name = conn.execute("SELECT coalesce(name, ?) FROM company WHERE id = ?", (name, company_id)).fetchone()[0]
     cursor = conn.execute(
         "INSERT INTO lead (icp_id, company_id, person_key, name, score, bucket, method, created_at_ms, updated_at_ms) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",

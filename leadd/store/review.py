@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leadd.store.bulk import pack
 from leadd.store.database import Database
 from leadd.store.rows import BUCKETS
 from leadd.store.standing import RANK
 
+RECENT = 40
+"""Verdicts whose companies are asked about less for a while."""
 LOOK_BACK = 50_000
 """How many of the newest rows of the journal are looked through: what is older is of no use for learning, and costs time."""
 
@@ -90,6 +93,44 @@ class ReviewRepo:
             (icp, LOOK_BACK, limit),
         )
         return [ReviewRow(*row) for row in rows]
+
+    async def groups(self, rows: Sequence[ReviewRow]) -> list[tuple[int | None, bool]]:
+        """For each row the earliest signal that it is known to repeat (None: none), and whether one of its kind has a verdict.
+
+        Known are exact twins of text, and near duplicates whose answers were taken over or compared.
+        """
+        found = await self._db.fetch(
+            "WITH asked AS (SELECT key AS place, value ->> 0 AS signal_id, value ->> 1 AS hash, i.id AS icp_id "
+            "FROM json_each(?) JOIN icp AS i ON i.name = value ->> 2 AND i.deleted_at_ms IS NULL), "
+            "rooted AS (SELECT asked.*, (SELECT r.of_signal_id FROM reuse AS r WHERE r.signal_id = asked.signal_id "
+            "AND r.icp_id = asked.icp_id ORDER BY r.similarity DESC LIMIT 1) AS root FROM asked) "
+            "SELECT place, root, EXISTS (SELECT 1 FROM verdict AS v JOIN signal AS s ON s.id = v.signal_id "
+            "WHERE v.undone_at_ms IS NULL AND v.icp_id = rooted.icp_id AND v.verdict <> 'snooze' "
+            "AND s.content_hash = rooted.hash) OR EXISTS (SELECT 1 FROM verdict AS v WHERE v.undone_at_ms IS NULL "
+            "AND v.icp_id = rooted.icp_id AND v.verdict <> 'snooze' AND v.signal_id = root) FROM rooted",
+            (pack((row.signal_id, row.content_hash, row.icp) for row in rows),),
+        )
+        known = {row[0]: (row[1], bool(row[2])) for row in found}
+        return [known.get(place, (None, False)) for place in range(len(rows))]
+
+    async def companies_judged(self, icp: str | None) -> dict[str, int]:
+        """How often each company (as the signals name it, in small letters) is among the latest verdicts."""
+        rows = await self._db.fetch(
+            "SELECT name, count(*) FROM (SELECT lower(trim(s.company)) AS name FROM verdict AS v JOIN signal AS s "
+            "ON s.id = v.signal_id JOIN icp AS i ON i.id = v.icp_id WHERE v.undone_at_ms IS NULL "
+            "AND (?1 IS NULL OR i.name = ?1) ORDER BY v.id DESC LIMIT ?2) WHERE name <> '' GROUP BY name",
+            (icp, RECENT),
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def present_scores(self, icp_id: int | None) -> dict[int, int]:
+        """The scores that judged leads have now, by lead."""
+        rows = await self._db.fetch(
+            "SELECT l.id, l.score FROM lead AS l WHERE (?1 IS NULL OR l.icp_id = ?1) "
+            "AND EXISTS (SELECT 1 FROM verdict AS v WHERE v.lead_id = l.id AND v.undone_at_ms IS NULL)",
+            (icp_id,),
+        )
+        return {row[0]: row[1] for row in rows}
 
 
 def _words(words: Sequence[str]) -> str:

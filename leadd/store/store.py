@@ -9,6 +9,7 @@ from leadd.store.companies import CompanyRepo
 from leadd.store.database import Database
 from leadd.store.dossiers import DossierRepo
 from leadd.store.embeddings import EmbeddingRepo
+from leadd.store.expansions import ExpansionRepo
 from leadd.store.finding import FindingRepo
 from leadd.store.icps import IcpRepo
 from leadd.store.judgements import JudgementRepo
@@ -33,6 +34,7 @@ class Store:
         self.signals = SignalRepo(db, clock)
         self.judgements = JudgementRepo(db, clock)
         self.icps = IcpRepo(db, clock)
+        self.expansions = ExpansionRepo(db, clock)
         self.companies = CompanyRepo(db, clock)
         self.leads = LeadRepo(db, clock)
         self.learning = LearningRepo(db)

@@ -8,8 +8,10 @@ import random
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from leadd.bench.crossing import crossed, folds_by_company
 from leadd.bench.evaluation import evaluate
 from leadd.bench.labelled_file import FileInvalid, LabelledSignal, read_labelled
 from leadd.bench.picture import svg
@@ -47,6 +49,42 @@ def test_figures_of_both_ways_and_their_intervals() -> None:
     assert json.loads(json.dumps(found.as_dict()))["ways"]["no labels"]["AUC"]["value"] > 0.9
 
 
+def test_thresholds_fixed_beforehand_and_what_probabilities_mean() -> None:
+    found = evaluate(made(400), expand("companies hiring a marketer"))
+    for way in found.ways:
+        figures = {name: figure.value for name, figure in way.figures.items()}
+        plain, careful = "fixed beforehand", "fixed beforehand, with a margin"
+        assert figures[f"recall, {careful}"] >= figures[f"recall, {plain}"] > 0.9
+        assert figures[f"passed, {careful}"] >= figures[f"passed, {plain}"]
+        assert way.meaning is not None
+        assert way.meaning.error < 0.1
+        assert sum(bucket.weight for bucket in way.meaning.buckets) == pytest.approx(400)
+        shares = {bucket.name: bucket.wanted for bucket in way.meaning.buckets}
+        assert shares["red_hot"] > 0.8 > 0.2 > shares["parked"]
+    told = json.loads(json.dumps(found.as_dict()))["calibration"]["no labels"]
+    assert {"error", "bins", "buckets"} == set(told)
+
+
+def test_nothing_of_a_fold_is_used_for_its_threshold_or_its_scores() -> None:
+    companies = [f"c{n % 20}" for n in range(100)]
+    folds = folds_by_company(companies, 5, seed=3)
+    assert sorted(np.concatenate(folds).tolist()) == list(range(100))
+    for one in range(5):
+        for two in range(one):
+            assert not {companies[p] for p in folds[one]} & {companies[p] for p in folds[two]}
+
+    def learn(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        assert not set(known) & set(asked)
+        return np.full(len(asked), float(sum(2.0**fold for fold in range(5) if np.isin(folds[fold], known).all())))
+
+    scores = crossed(folds, learn)
+    for fold, rows in enumerate(folds):
+        assert (scores.outer[rows] == 31 - 2**fold).all(), "learnt from all other folds"
+        for other, places in enumerate(folds):
+            if other != fold:
+                assert (scores.inner[fold][places] == 31 - 2**fold - 2**other).all(), "and set without both"
+
+
 def test_with_few_wanted_ones_nothing_is_learnt_and_with_one_kind_nothing_measured() -> None:
     few = [s for s in made() if not s.wanted] + [s for s in made() if s.wanted][:5]
     assert [way.name for way in evaluate(few, expand("companies hiring a marketer")).ways] == ["no labels"]
@@ -60,7 +98,7 @@ def test_the_picture_is_whole_and_escapes_what_it_is_given() -> None:
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"<b> & more", "no labels", "learnt from other companies"} <= set(texts)
     lines = list(root.iter("{http://www.w3.org/2000/svg}polyline"))
-    assert len(lines) == 2
+    assert len(lines) == 4, "two ways in each of two panels"
     ends = lines[0].attrib["points"].split(" ")
     assert (ends[0], ends[-1]) == ("60.0,400.0", "580.0,60.0")
 

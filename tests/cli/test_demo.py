@@ -73,7 +73,11 @@ def check_what_holds_with_any_judge(found: dict[str, Any]) -> None:
     assert [lead["score"] for lead in found["leads"]] == sorted((lead["score"] for lead in found["leads"]), reverse=True)
     for signal in found["no_leads"]:
         assert signal["rule"], "each signal that is no lead can say by which rule"
-    assert {s["rule"] for s in found["no_leads"]} >= {"score", "too_short", "triage"}
+    rules = {s["rule"] for s in found["no_leads"]}
+    assert rules >= {"score", "too_short"}
+    # A model's first word counts by how far it agreed with the words of the texts read before it, so which of the two stages
+    # ends a doubtful text depends on the order in which answers come.
+    assert rules & {"triage", "classify"}
 
 
 def test_without_a_language_model(home: Cli, tmp_path: Path) -> None:
@@ -85,6 +89,7 @@ def test_without_a_language_model(home: Cli, tmp_path: Path) -> None:
     assert found["language_model"] is None
     assert "no language model (no Ollama answers at http://127.0.0.1:9)" in found["judged_by"]
     assert {lead["method"] for lead in found["leads"]} == {"evidence"}
+    assert "triage" in {s["rule"] for s in found["no_leads"]}, "evidence decides each text by itself, in whatever order"
     assert names(found) >= NEEDS
     assert not names(found) & NO_NEED
     assert {"mila_k", "sanne", "lena"} <= names(found), "people who write in a forum, in English and German"

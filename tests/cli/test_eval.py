@@ -29,6 +29,9 @@ def test_it_measures_without_a_daemon(here: Here, file: Path, tmp_path: Path) ->
     assert done.code == 0, done.err
     assert "hot: 100 signals of 25 companies, 25 wanted" in done.out
     assert "passed at 95% recall" in done.out
+    assert "recall, fixed beforehand, with a margin" in done.out
+    assert "no labels: what its probabilities mean" in done.out
+    assert "red_hot" in done.out
     assert picture.read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,10 +109,84 @@ def test_the_editor_opens_and_what_it_refuses_is_kept(running: Cli, tmp_path: Pa
 def test_questions_on_a_terminal(make_cli: Callable[..., Cli]) -> None:
     home = make_cli(models={"without_model": "evidence"})
     home.start()
-    code, said = home.on_terminal("icp", "add", typed="asked\nShops that need somebody for their website\nseo, web\n\n\n")
+    code, said = home.on_terminal(
+        "icp", "add", typed="asked\nShops that need somebody for their website\nseo, web\n\n1-20\n\ncasino\n"
+    )
     assert code == 0, said
-    assert shown(home, "asked")["hiring_keywords"] == {"values": ["seo", "web"], "use": "score"}
+    made = shown(home, "asked")
+    assert made["hiring_keywords"] == {"values": ["seo", "web"], "use": "score"}
+    assert made["sizes"] == {"values": ["1-20"], "use": "score"}
+    assert made["exclude_keywords"] == {"values": ["casino"], "use": "exclude"}
+    assert "what 'asked' looks for, by the shipped table" in said
     code, said = home.on_terminal("icp", "delete", "asked", typed="y\n")
     assert code == 0
     assert "its leads stay" in said
     assert os.path.exists(home.paths.database_file)
+
+
+def expansion(running: Cli, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = running.run("icp", "expand", name, "--json").data
+    return found
+
+
+def test_what_its_words_stand_for_is_shown_and_edited(running: Cli, tmp_path: Path) -> None:
+    added = running.run("icp", "add", "spelt", "--description", "Shops that hire their first marketer, no internships")
+    assert "marketing in titles:" in added.out
+    assert "not wanted in titles: intern* -1.5" in added.out
+    assert "leadd icp expand spelt --edit" in added.out
+    first = expansion(running, "spelt")
+    assert (first["by"], list(first["functions"])) == ("table", ["marketing"])
+    assert first["waits_for"]
+    assert "# what 'spelt' looks for" in running.run("icp", "show", "spelt").out
+
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\nprintf "%s\\n" "$(sed "s/^terms:/terms:\\n- town crier/" "$1")" > "$1"\n')
+    editor.chmod(0o700)
+    done = running.run("icp", "expand", "spelt", "--edit", EDITOR=str(editor))
+    assert done.code == 0, done.err
+    assert "added by you, in titles and texts: town crier" in done.out
+    edited = expansion(running, "spelt")
+    assert edited["by"] == "you"
+    assert edited["expansion_hash"] != first["expansion_hash"]
+    assert running.run("icp", "edit", "spelt", "--file", "-", given=running.run("icp", "show", "spelt").out).code == 0
+    assert expansion(running, "spelt")["is_stale"] is False, "the same words again"
+
+    again = running.run("icp", "expand", "spelt", "--reset", "--json").data
+    assert (again["by"], again["expansion_hash"]) == ("table", first["expansion_hash"])
+    assert running.run("icp", "delete", "spelt", "--yes").code == 0
+
+
+def test_an_expansion_that_is_none_is_named_and_kept(running: Cli, tmp_path: Path) -> None:
+    assert running.run("icp", "add", "refused", *SAID).code == 0
+    before = expansion(running, "refused")["expansion_hash"]
+    file = tmp_path / "words.yaml"
+    for text, said in (
+        ("terms: [{words: seo, weight: 9}]", "terms[0].weight"),
+        ("functions: {marketing: seo}", "functions.marketing"),
+        ("rivals: [alchemy]", "there is no function 'alchemy'"),
+        ("words: []", "words"),
+    ):
+        file.write_text(text)
+        done = running.run("icp", "expand", "refused", "--file", str(file))
+        assert done.code == 1
+        assert said in done.err
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\necho "rivals: [alchemy]" > "$1"\n')
+    editor.chmod(0o700)
+    done = running.run("icp", "expand", "refused", "--edit", EDITOR=str(editor), TMPDIR=str(tmp_path))
+    kept = Path(done.err.rpartition("--file ")[2].strip())
+    assert kept.read_text() == "rivals: [alchemy]\n"
+    assert expansion(running, "refused")["expansion_hash"] == before
+    assert running.run("icp", "expand", "refused", "--edit", "--reset").code == 2
+    assert running.run("icp", "delete", "refused", "--yes").code == 0
+
+
+def test_an_icp_is_written_on_a_form(running: Cli, tmp_path: Path) -> None:
+    editor = tmp_path / "editor.sh"
+    editor.write_text('#!/bin/sh\nsed -i "s/that \\.\\.\\./that hire a bookkeeper/" "$1"\n')
+    editor.chmod(0o700)
+    done = running.run("icp", "add", "formed", "--editor", EDITOR=str(editor))
+    assert done.code == 0, done.err
+    assert shown(running, "formed")["description"] == "Small companies that hire a bookkeeper"
+    assert list(expansion(running, "formed")["functions"]) == ["finance"]
+    assert running.run("icp", "delete", "formed", "--yes").code == 0

@@ -219,7 +219,7 @@ def triage_in_force(home: Cli) -> dict[str, Any]:
 
 def test_prompts_reload_all_or_nothing(running: Cli, tmp_path: Path) -> None:
     names = [row[0] for row in running.run("prompts", "list").rows]
-    assert names == ["classification", "dossier", "triage"]
+    assert names == ["classification", "dossier", "expansion", "triage"]
     folder = running.paths.prompts_folder
     folder.mkdir(mode=0o700, exist_ok=True)
     shipped = Path(triage_in_force(running)["file"]).read_text()
@@ -237,6 +237,7 @@ def test_prompts_reload_all_or_nothing(running: Cli, tmp_path: Path) -> None:
         assert good.code == 0, good.err
         assert "triage@7" in good.out
         assert [row[4] for row in running.run("prompts", "list").rows] == [
+            "shipped with leadd",
             "shipped with leadd",
             "shipped with leadd",
             "the newest of your files",

@@ -50,7 +50,7 @@ def test_from_a_pipe_a_line_is_a_key(reviewed: Cli) -> None:
     assert "prefilter: keep" in said.out
     assert "\x1b" not in said.out
     assert "\x9b" not in said.out
-    assert "the effect shows from 20 verdicts on leads (" in said.out
+    assert "the effect shows from 60 verdicts on leads (" in said.out
     assert reviewed.run("leads", "show", str(items[0]["lead_id"]), "--json").data["verdict"] == "reject"
     timeline = reviewed.run("leads", "show", str(items[0]["lead_id"]), "--json").data["timeline"]
     assert [e["kind"] for e in timeline if "verdict" in e["kind"]] == ["verdict", "verdict_undone", "verdict"]

@@ -23,6 +23,7 @@ from leadd.control.call import Limits
 from leadd.control.server import ControlServer
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.events import EventBus
+from leadd.core.expansions import InForce
 from leadd.core.finder import Found
 from leadd.core.intake import Accepted
 from leadd.core.prompt_cases import Trials
@@ -31,6 +32,7 @@ from leadd.core.prompt_lab import PromptLab
 from leadd.core.sources import SourceStatus
 from leadd.core.tuning import Step
 from leadd.inference import Availability, InferenceStats, RoleStats
+from leadd.learn.words.expansion import expand
 from leadd.prompting import PromptBook, PromptInfo, PromptProblem, Reload, packaged_folder
 from leadd.registry.records import InstanceRecord, InstanceState, PluginRecord
 from leadd.store.errors import NotFound, StoreUnavailable
@@ -62,6 +64,18 @@ class NobodyNear:
 
     async def similar(self, lead_id: int, limit: int = 20) -> Found:
         return Found((), "words", reason="there are no vectors")
+
+
+class TableOnly:
+    """Spells ICPs out by the shipped table."""
+
+    async def shown(self, icp_id: int, *given: object, again: bool = False) -> InForce:
+        return InForce(expand("companies that hire a marketer"))
+
+    expand = edit = reset = shown
+
+    def waits_for(self) -> str:
+        return "there is no language model"
 
 
 class NoExamples:
@@ -105,6 +119,7 @@ class RuleCore:
     finder: Any = field(default_factory=lambda: NobodyNear())
     training: Any = field(default_factory=lambda: NoExamples())
     tuning: Any = field(default_factory=lambda: NoTuning())
+    expanding: Any = field(default_factory=lambda: TableOnly())
 
     def __post_init__(self) -> None:
         self.events = EventBus(self.clock)
@@ -296,9 +311,12 @@ class Empty:
             if name.startswith("undo"):
                 raise NotFound("there is no verdict to take back")
             if name in (
-                "search", "problems", "timeline", "for_signal", "undecided_leads", "near_thresholds", "audited", "counting"
+                "search", "problems", "timeline", "for_signal", "undecided_leads", "near_thresholds", "audited", "counting",
+                "groups",
             ):  # fmt: skip
                 return []
+            if name in ("companies_judged", "present_scores"):
+                return {}
             if name in ("bucket_counts", "counts_by_sink"):
                 return {"warm": 1} if name == "bucket_counts" else {"out": {"dead": 1}}
             return None

@@ -255,7 +255,7 @@ async def test_leads_are_found_by_what_they_say_and_the_answer_says_how(stored, 
 async def test_the_review_queue_is_served_with_the_effect(stored):
     found = await stored.json("GET", "/api/review?icp=shops&limit=2")
     assert [(i["kind"], i["lead_id"]) for i in found["items"]] == [("hot", 1), ("hot", 2)]
-    assert found["effect"]["needed"] == 20
+    assert found["effect"]["needed"] == 60
     for number in range(3):
         await stored.json("POST", f"/api/leads/{number + 1}/verdict", json={"verdict": "accept"})
     after = await stored.json("GET", "/api/review")

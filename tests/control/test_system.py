@@ -49,7 +49,9 @@ async def test_the_lists_of_what_is_in_force(served):
     plugins = await served.json("GET", "/api/plugins")
     assert (plugins["items"][0]["name"], plugins["items"][0]["state"]) == ("builtin", "loaded")
     assert plugins["instances"][0]["state"] == "ready"
-    assert [p["name"] for p in (await served.json("GET", "/api/prompts"))["items"]] == ["classification", "dossier", "triage"]
+    assert [p["name"] for p in (await served.json("GET", "/api/prompts"))["items"]] == [
+        "classification", "dossier", "expansion", "triage",
+    ]  # fmt: skip
     assert (await served.json("GET", "/api/status"))["state"] == "ok"
     index = await served.json("GET", "/")
     assert index["name"] == "leadd"

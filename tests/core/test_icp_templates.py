@@ -7,6 +7,7 @@ import pytest
 from leadd.api import Signal
 from leadd.core.icp_templates import DEFAULT_TEMPLATE, TEMPLATES
 from leadd.core.prefilter import CompiledIcp, Keep, judge
+from leadd.learn.words.expansion import expand_icp
 
 NEEDS = {
     "marketing_first_hire": ("We are looking for our first marketing hire.", "Wir suchen eine Leitung Marketing."),
@@ -52,6 +53,27 @@ def test_a_template_can_be_answered(name: str) -> None:
     assert "unclear" in icp.role_types
     assert len(icp.pain_tags) >= 4
     assert len({k.casefold() for k in icp.hiring_keywords.values}) == len(icp.hiring_keywords.values)
+
+
+WORK = {
+    "marketing_first_hire": "marketing",
+    "solo_founder": "marketing",
+    "small_d2c": "marketing",
+    "software_agency": "engineering",
+    "recruiter": "people",
+    "bookkeeper": "finance",
+}
+
+
+@pytest.mark.parametrize("name", sorted(WORK))
+def test_a_templates_words_stand_for_the_work_that_it_is_about(name: str) -> None:
+    found = expand_icp(TEMPLATES[name])
+    assert WORK[name] in found.functions
+    named = [
+        word for word in TEMPLATES[name].hiring_keywords.values if any(t.words == word for t in found.terms if t.weight < 0)
+    ]
+    assert named == [], "nothing that it looks for speaks against"
+    assert not [t for t in found.terms if t.weight < 0 and t.where != "anywhere"], "it says of nobody what he must not be"
 
 
 def test_templates_cannot_be_changed_in_place() -> None:

@@ -74,7 +74,7 @@ async def test_a_reload_is_told_kept_and_answered_either_way(home: Home, own: Pa
         assert told[0].data["cause"] == "saved"
         assert told[1].data["problems"]
         assert [row.version for row in await core.store.prompts.list("triage")] == [4, 3, 2]
-        assert {row.name for row in await core.store.prompts.list()} == {"triage", "classification", "dossier"}
+        assert {row.name for row in await core.store.prompts.list()} == {"triage", "classification", "dossier", "expansion"}
 
 
 async def test_a_number_that_another_text_had_is_a_warning(home: Home, own: Path):

@@ -99,3 +99,14 @@ def test_rows_that_cannot_be_are_refused() -> None:
             calibrate(scores, labels, weights)
     with pytest.raises(ValueError, match="one bin"):
         reliability([0.5], [True], bins=0)
+
+
+def test_scores_that_are_far_too_sure_still_give_a_rising_curve() -> None:
+    draw = np.random.default_rng(11)
+    wanted = draw.random(4000) < 0.035
+    odds = draw.normal(-9, 2, 4000) + 10 * wanted  # balanced log-odds of a scorer: far from what they mean
+    scores = 1 / (1 + np.exp(-odds))
+    found = curve(scores, wanted)
+    assert found(0.9) > 0.5 > 0.05 > found(0.001)
+    assert calibration_error(found(scores), wanted) < 0.02
+    assert found(scores)[wanted].mean() > 0.5

@@ -68,6 +68,36 @@ def test_what_is_not_wanted_speaks_against() -> None:
     assert "sales team" in kept
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Growing companies that have no marketing team of their own",
+        "Shops with no marketer",
+        "Firms that do not have a marketer",
+        "Start-ups that have not yet hired a marketer",
+        "Betriebe, die keine Marketingabteilung haben, aber einen Marketer suchen",
+        "Des PME qui n'ont pas de marketing",
+        "Empresas que no tienen marketing",
+    ],
+)
+def test_who_lacks_something_is_wanted(sentence: str) -> None:
+    found = expand(sentence)
+    assert found.functions == ("marketing",)
+    assert [t.words for t in found.terms if t.weight < 0] == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "unwanted"),
+    [
+        ("Firmen, die Marketer suchen, keine Agenturen", "agenturen*"),
+        ("Companies with no marketer: no agencies", "agenc*"),
+        ("PME qui cherchent un responsable marketing, pas de stages", "stage*"),
+    ],
+)
+def test_what_is_ruled_out_still_is(sentence: str, unwanted: str) -> None:
+    assert unwanted in {t.words for t in expand(sentence).terms if t.weight < 0}
+
+
 def test_a_sentence_without_a_function_is_taken_by_its_own_words() -> None:
     found = expand("Vineyards that want to export to Japan")
     assert {"vineyards*", "export*", "japan"} <= {t.words for t in found.terms}

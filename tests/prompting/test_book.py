@@ -47,7 +47,7 @@ def test_the_packaged_prompts_load_without_problem_or_warning():
     assert result.applied
     assert result.problems == ()
     assert result.warnings == ()
-    assert set(result.versions) == {"triage", "classification", "dossier"}
+    assert set(result.versions) == {"triage", "classification", "dossier", "expansion"}
     assert all(info.builtin for info in found.in_force().values())
     assert result.versions["triage"] == f"triage@2 ({found.in_force()['triage'].content_hash[:8]})"
 
@@ -152,7 +152,7 @@ def test_a_first_load_with_a_problem_falls_back_to_the_packaged_ones_and_says_so
     result = one.load()
     assert not result.applied
     assert result.problems
-    assert set(one.in_force()) == {"triage", "classification", "dossier"}
+    assert set(one.in_force()) == {"triage", "classification", "dossier", "expansion"}
     assert one.in_force()["triage"].builtin
 
 

@@ -78,6 +78,15 @@ CREATE TABLE icp (
   deleted_at_ms INTEGER
 ) STRICT;
 
+CREATE TABLE icp_expansion (
+  icp_id INTEGER PRIMARY KEY REFERENCES icp (id),
+  basis TEXT NOT NULL,
+  model TEXT NOT NULL DEFAULT '',
+  terms TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(terms)),
+  edited TEXT CHECK (edited IS NULL OR json_valid(edited)),
+  updated_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE judgement (
   id INTEGER PRIMARY KEY,
   signal_id INTEGER NOT NULL REFERENCES signal (id),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -384,3 +385,24 @@ async def test_lists_filter_order_and_page(store: Store, make: Any, clock: Any) 
     for bad in ({"order": "size"}, {"after": "x"}, {"after": "1"}, {"bucket_min": "hot"}, {"status": "great"}):
         with pytest.raises(ValueError):
             await store.leads.list(**bad)  # type: ignore[arg-type]
+
+
+SPELLINGS = [
+    CompanyRef("Brightmesh", "brightmesh", "brightmesh.example"),
+    CompanyRef("Brightmesh GmbH", "brightmesh"),
+    CompanyRef("BRIGHTMESH", "brightmesh"),
+    CompanyRef(None, None, "brightmesh.example"),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+async def test_a_lead_has_the_same_name_in_whatever_order_its_signals_come(store: Store, make: Any, order: Any) -> None:
+    icp = await make.icp()
+    for number in order:
+        company = SPELLINGS[number]
+        await record(store, make, icp, company=company, display_name=company.name or company.domain or "")
+    other = await make.icp("other")
+    await record(store, make, other, company=SPELLINGS[1], display_name="Brightmesh GmbH")
+    found = (await store.leads.list(limit=10)).items
+    assert [lead.name for lead in found] == ["Brightmesh", "Brightmesh"], "one lead for each ICP, named alike"
+    assert {lead.company for lead in found} == {"Brightmesh"}

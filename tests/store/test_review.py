@@ -40,7 +40,7 @@ async def test_the_queue_takes_turns_and_shows_nothing_that_was_judged(store: St
         return [(i.kind, i.lead_id or i.signal_id) for i in found]
 
     assert await shown() == [
-        ("audited", sampled), ("hot", hot[1]), ("unsure", nearer), ("hot", hot[0]), ("unsure", near), ("unsure", far),
+        ("audited", sampled), ("unsure", nearer), ("hot", hot[1]), ("unsure", near), ("hot", hot[0]), ("unsure", far),
     ]  # fmt: skip
     assert len(await shown(limit=2)) == 2
     assert elsewhere in [i.signal_id for i in await review.queue(store, clock)]
@@ -77,24 +77,57 @@ async def test_an_uncertain_signal_of_a_lead_is_judged_by_its_lead_and_shown_onc
     assert lead_id not in [i.lead_id for i in await review.queue(store, clock)]
 
 
+async def test_a_company_and_a_group_of_near_duplicates_do_not_fill_the_queue(store: Store, make: Any, clock: Any) -> None:
+    icp = await make.icp()
+    ids = []
+    for number, company in enumerate(["Big", "Big", "Big", "big ", "Small", "Other"]):
+        (signal_id,) = await make.stored(company=company)
+        row = make.judgement(signal_id, icp.id, stage="triage", decision="no", score=49.0 - number, threshold=50.0)
+        await store.signals.finish_filtered([Finish(signal_id, judgements=(row,))])
+        ids.append(signal_id)
+    assert [i.company for i in await review.queue(store, clock, limit=3)] == ["Big", "Small", "Other"]
+    await store.verdicts.judge_signal(ids[0], "reject")
+    assert [i.company for i in await review.queue(store, clock, limit=2)] == ["Small", "Other"], "it was asked about just now"
+
+    def repeats(conn: Any) -> None:
+        columns = "icp_id, signal_id, of_signal_id, kind, scope, similarity, at_ms"
+        sql = f"INSERT INTO reuse ({columns}) VALUES (?, ?, ?, 'near', '', 0.9, 0)"
+        conn.executemany(sql, [(icp.id, ids[1], ids[0]), (icp.id, ids[3], ids[2])])
+
+    await store.db.write(repeats)
+    left = [i.signal_id for i in await review.queue(store, clock)]
+    assert ids[1] not in left, "its like was judged"
+    assert len({ids[2], ids[3]} & set(left)) == 1, "one of two that are alike"
+
+
 def verdict(number: int, word: str, score: int, lead: bool = True) -> VerdictKept:
     return VerdictKept(
         number, number if lead else None, number, 1, word, "", "user", score if lead else None, None, None, "", None, 0
     )
 
 
-def test_the_effect_compares_the_top_of_two_windows() -> None:
-    # 40 verdicts in which the best 20 are half good, then 40 in which they are 18 of 20 good; the rest is bad.
+def test_the_effect_is_that_of_the_last_verdicts_on_the_top() -> None:
+    # 40 verdicts in which the best 20 are half good, then 40 in which better ones are 18 of 20 good; the rest is bad.
     told = [verdict(n, "accept" if n % 4 == 0 else "reject", 90 if n % 2 == 0 else 10) for n in range(40)]
-    told += [verdict(n, "won" if n % 2 == 0 and n < 76 else "lost", 90 if n % 2 == 0 else 10) for n in range(40, 80)]
+    told += [verdict(n, "won" if n % 2 == 0 and n < 76 else "lost", 95 if n % 2 == 0 else 10) for n in range(40, 80)]
     found = review.effect([*told, verdict(99, "accept", 0, lead=False)])
     assert (found.window, found.top, found.before, found.now) == (40, 20, 0.5, 0.9)
     assert found.low is not None
     assert found.high is not None
     assert (round(found.low, 3), round(found.high, 3)) == (0.116, 0.613)
-    assert review.effect(told[:60]).window == 30
-    few = review.effect(told[:19])
-    assert (few.now, few.verdicts, few.needed) == (None, 19, 20)
+    few = review.effect(told[:59])
+    assert (few.now, few.verdicts, few.needed) == (None, 59, 60)
+
+
+def test_leads_that_stay_in_the_top_widen_no_interval_and_present_scores_count() -> None:
+    told = [verdict(n, "accept" if n < 10 else "reject", 90 - n) for n in range(1, 41)]
+    told += [verdict(n, "accept", 10) for n in range(41, 81)]
+    same = review.effect(told)
+    assert (same.before, same.now, same.low, same.high) == (0.45, 0.45, 0.0, 0.0), "nothing came into the top"
+    lifted = review.effect(told, {n: 99 for n in range(41, 46)})
+    assert lifted.now == 0.7, "five good ones took the places of five bad ones"
+    assert lifted.low is not None
+    assert 0.0 < lifted.low <= 0.25 <= (lifted.high or 0) <= 0.25 + 1e-9
 
 
 def test_intervals_agree_with_published_ones() -> None:

@@ -35,6 +35,6 @@ class ReviewRoutes:
         items = await review.queue(self._house.store, self._house.clock, icp=q.icp, limit=q.limit)
         row = None if q.icp is None else await self._house.store.icps.by_name(q.icp)
         told = [] if q.icp is not None and row is None else await self._house.store.verdicts.counting(row.id if row else None)
-        return ReviewOut(
-            items=[ReviewItem.model_validate(item) for item in items], effect=EffectOut.model_validate(review.effect(told))
-        )
+        present = await self._house.store.review.present_scores(row.id if row else None)
+        effect = EffectOut.model_validate(review.effect(told, present))
+        return ReviewOut(items=[ReviewItem.model_validate(item) for item in items], effect=effect)

@@ -116,11 +116,22 @@ def curve(scores: Any, labels: Any, weights: Any = None) -> Calibration:
     odds = _log_odds(scores)
     rows, found = np.stack([np.ones_like(odds), odds], axis=1), np.array([math.log((yes + 1) / (no + 1)), 0.0])
     tight = np.diag([1e-3, 1e-2])  # keeps the slope finite where the labels are told apart without an error
+
+    def loss(line: Array) -> float:
+        z = rows @ line
+        return float((weights * (np.logaddexp(0, z) - aims * z)).sum() + line @ tight @ line / 2)
+
+    before = loss(found)
     for _ in range(_ROUNDS):
         said = 1 / (1 + np.exp(-np.clip(rows @ found, -30, 30)))
         slope = rows.T @ (weights * (said - aims)) + tight @ found
         step = np.linalg.solve((rows * (weights * said * (1 - said))[:, None]).T @ rows + tight, slope)
-        found = found - np.clip(step, -2, 2)
+        after = loss(found - step)
+        while (
+            after > before and np.abs(step).max() > 1e-9
+        ):  # a whole step from far away may throw the curve beyond the other side
+            step, after = step / 2, loss(found - step / 2)
+        found, before = found - step, min(before, after)
         if np.abs(step).max() < 1e-9:
             break
     if found[1] < 0:  # scores that say the opposite say nothing

@@ -90,6 +90,11 @@ def passed_at(rows: Labelled, recall: float) -> float:
     return _ratio(rows.weights[rows.scores >= threshold_for(rows, recall)].sum(), rows.weights.sum())
 
 
+def passed_above(rows: Labelled, threshold: float) -> float:
+    """The share of all rows with a score of at least `threshold`."""
+    return _ratio(rows.weights[rows.scores >= threshold].sum(), rows.weights.sum())
+
+
 def average_precision(rows: Labelled) -> float:
     """The area under precision over recall, by steps (as scikit-learn's average_precision_score); nan without wanted rows."""
     hits, all_passed, _ = _curve(rows)

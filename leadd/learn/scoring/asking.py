@@ -7,9 +7,10 @@ group is asked about once, and a company only as often as others have been.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,23 +63,44 @@ def choose(
     if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError("the shares of uncertain, hot and audited are parts of 1")
     draw = np.random.default_rng(seed)
-    orders: dict[Why, NDArray[np.int64]] = {
+    orders: dict[Why, Sequence[int] | NDArray[np.int64]] = {
         "uncertain": np.argsort(np.abs(odds - middle), kind="stable"),
         "hot": np.argsort(-odds, kind="stable"),
         "audited": draw.permutation(n),
     }
-    picked = _Picked(companies, groups, judged)
+    return mixed(orders, count=count, companies=companies, groups=groups, judged=judged, mix=mix)
+
+
+def mixed(
+    orders: Mapping[Why, Sequence[int] | NDArray[np.int64]],
+    *,
+    count: int,
+    companies: Sequence[Hashable | None] = (),
+    groups: Sequence[Hashable | None] = (),
+    judged: Collection[int] = (),
+    asked_before: Mapping[Any, int] | None = None,
+    mix: Mix = SHIPPED,
+) -> list[Asked]:
+    """The same where the caller knows the order of each kind: places, the best first, each in as many kinds as it belongs to.
+
+    A kind that has come to its end leaves its turns to the others. `asked_before` says how often each company was asked about
+    earlier.
+    """
+    shares: dict[Why, float] = {"uncertain": mix.uncertain, "hot": mix.hot, "audited": mix.audited}
+    picked = _Picked(companies, groups, judged, asked_before or {})
     found: list[Asked] = []
-    owed = dict.fromkeys(orders, 0.0)
-    while len(found) < count:
-        for why, share in zip(orders, shares, strict=True):
-            owed[why] += share
-        why = max(owed, key=lambda kind: owed[kind])
-        owed[why] -= 1.0
-        place = picked.next_of(orders[why])
+    left = {why: order for why, order in orders.items() if shares[why] > 0}
+    owed = dict.fromkeys(left, 0.0)
+    while left and len(found) < count:
+        for why in left:
+            owed[why] += shares[why]
+        why = max(left, key=lambda kind: owed[kind])
+        owed[why] -= math.fsum(shares[kind] for kind in left)
+        place = picked.next_of(left[why])
         if place is None:
-            break
-        found.append(Asked(place, why))
+            del left[why]
+        else:
+            found.append(Asked(place, why))
     return found
 
 
@@ -86,27 +108,32 @@ class _Picked:
     """What is taken already, and how often each company was."""
 
     def __init__(
-        self, companies: Sequence[Hashable | None], groups: Sequence[Hashable | None], judged: Collection[int]
+        self,
+        companies: Sequence[Hashable | None],
+        groups: Sequence[Hashable | None],
+        judged: Collection[int],
+        asked_before: Mapping[Any, int],
     ) -> None:
         self._companies = companies
         self._groups = groups
         self._taken: set[int] = set()
         self._seen_groups: set[Hashable] = set()
-        self._of_company: dict[Hashable, int] = {}
+        self._of_company: dict[Hashable, int] = dict(asked_before)
+        self._before = sum(asked_before.values())
         for place in judged:
             self._take(place)
 
-    def next_of(self, order: NDArray[np.int64]) -> int | None:
+    def next_of(self, order: Sequence[int] | NDArray[np.int64]) -> int | None:
         """The first that is free in an order, a company asked about less often before one asked about more; None if none is."""
         most = 1 + max(self._of_company.values(), default=0)
         least: tuple[int, int] | None = None
-        for place in order.tolist():
+        for place in map(int, order):
             if place in self._taken or (self._groups and self._groups[place] in self._seen_groups):
                 continue
             times = self._times(place)
             if times < self._allowed():
                 self._take(place)
-                return int(place)
+                return place
             if times <= most and (least is None or times < least[0]):
                 least = (times, place)
         if least is None:
@@ -116,7 +143,7 @@ class _Picked:
 
     def _allowed(self) -> int:
         """How often a company may have been asked about: one more for every 20 verdicts."""
-        return 1 + len(self._taken) // 20
+        return 1 + (self._before + len(self._taken)) // 20
 
     def _times(self, place: int) -> int:
         company = self._companies[place] if self._companies else None

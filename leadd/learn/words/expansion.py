@@ -7,9 +7,11 @@ result is plain data (`to_data`), and what the user made of it is read back (`fr
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from leadd.api.folding import fold, telling_words
@@ -19,6 +21,7 @@ from leadd.learn.words.service_words import MORE
 from leadd.learn.words.tokens import split_words
 
 Where = Literal["title", "text", "anywhere"]
+By = Literal["table", "model", "you"]
 
 FUNCTIONS: Mapping[str, Mapping[str, str]] = {**FIRST, **MORE}
 """The shipped table: by function, `named`, `titles`, `texts` and `other` (languages)."""
@@ -28,6 +31,7 @@ OWN_WORD = 0.8
 """The weight of a telling word of the sentence itself."""
 
 _LEAST, _MOST = -5.0, 5.0
+_MOST_TERMS, _MOST_CHARS = 500, 100
 
 
 class ExpansionInvalid(ValueError):
@@ -36,11 +40,15 @@ class ExpansionInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word or phrase (`word*`, `*word`, `*word*` for parts of words), its weight, and where it counts."""
+    """A word or phrase (`word*`, `*word`, `*word*` for parts of words), its weight, and where it counts.
+
+    `by` says who named it: the shipped table (or the ICP itself), a model, or the user. It changes nothing of what is found.
+    """
 
     words: str
     weight: float = 1.0
     where: Where = "anywhere"
+    by: By = field(default="table", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,15 @@ class Expansion:
         if self.own is not None and function in self.own:
             return self.own[function]
         return function_terms(function)
+
+    def content_hash(self) -> str:
+        """SHA-256 hex of all that decides what is found, rivals' words included. Who named a term is no part of it."""
+        spelt = [
+            [[name, *([t.words, t.weight, t.where] for t in self.terms_of(name))] for name in names]
+            for names in (self.functions, self.rivals)
+        ]
+        terms = [[t.words, t.weight, t.where] for t in self.terms]
+        return hashlib.sha256(json.dumps([spelt, terms], ensure_ascii=True).encode()).hexdigest()
 
     def to_data(self) -> dict[str, Any]:
         """All of it as plain data for YAML or JSON: what `from_data` reads, the words of wanted functions spelt out."""
@@ -115,9 +132,13 @@ def parse_terms(listed: str) -> list[Term]:
 
 
 _NOT = re.compile(
-    r"(?<!if )\b(?:not (?:for |to |from )?(?:the |any |an |a )?|no |never |except(?: for)? |excluding |but not |keine?[nr]? |"
-    r"nicht |pas d[e'] ?|sauf |excepto )"
+    r"(?<!if )\b(?:not (?!yet\b|have\b|enough\b)(?:for |to |from )?(?:the |any |an |a )?|"
+    r"(?<!have )(?<!has )(?<!with )(?<!having )no (?!tiene|one\b|longer\b)|never |"
+    r"except(?: for)? |excluding |but not |keine?[nr]? |nicht |"
+    r"(?<!ont )(?<!n'a )(?<!n a )pas d[e'] ?|sauf |excepto )"
 )
+_LACKED = re.compile(r"[^,.;:!?\n]*\b(?:haben|hat|besitzen)\b")
+"""Whoever has no marketer is wanted: the German verb that says so stands behind what is lacked."""
 _END_OF_NOT = re.compile(r"[.;:!?\n]|\bbut\b|\bonly\b|\bsondern\b|\bmais\b|\bsino\b")
 _FIRST_HIRE = re.compile(r"\b(?:first|founding|erste[nrs]?|premiere?|primera?)\b")
 _FIRST_TERMS = """
@@ -128,8 +149,8 @@ _FIRST_TERMS = """
 def expand(sentence: str, *, more: Iterable[Term] = ()) -> Expansion:
     """What a sentence asks for, by the shipped table. `more` are terms known from elsewhere (fields of the ICP, a model).
 
-    What stands behind 'not', 'no', 'keine', 'sauf', 'excepto' … is unwanted ('without' is not: who is without a marketer is
-    wanted). A sentence that names no function of the table is taken by its own telling words.
+    What stands behind 'not', 'no', 'keine', 'sauf', 'excepto' … is unwanted ('without' and 'have no' are not: who has no
+    marketer is wanted). A sentence that names no function of the table is taken by its own telling words.
     """
     wanted, unwanted = split_negation(sentence)
     functions = _named(wanted)
@@ -153,8 +174,8 @@ def expand_icp(icp: Icp) -> Expansion:
     """
     more = [Term(words) for words in icp.hiring_keywords.values if icp.hiring_keywords.use != "exclude"]
     more += [Term(words, 0.5, "text") for words in icp.pain_keywords.values if icp.pain_keywords.use != "exclude"]
-    for field in (icp.hiring_keywords, icp.pain_keywords, icp.exclude_keywords):
-        more += [Term(words, -1.5) for words in field.values if field.use == "exclude"]
+    for ruled in (icp.hiring_keywords, icp.pain_keywords, icp.exclude_keywords):
+        more += [Term(words, -1.5) for words in ruled.values if ruled.use == "exclude"]
     return expand(icp.description, more=more)
 
 
@@ -170,6 +191,11 @@ def split_negation(sentence: str) -> tuple[str, str]:
         kept.append(folded[place : found.start()])
         end = _END_OF_NOT.search(folded, found.end())
         stop = end.start() if end else len(folded)
+        lacked = _LACKED.match(folded, found.end(), stop)
+        if lacked:
+            kept.append(lacked[0])
+            place = lacked.end()
+            continue
         negated.append(folded[found.end() : stop])
         place = stop
     kept.append(folded[place:])
@@ -208,12 +234,15 @@ def _stem(word: str) -> str:
 
 
 def _entry(term: Term) -> dict[str, Any]:
-    return {"words": term.words, "weight": term.weight, "where": term.where}
+    entry: dict[str, Any] = {"words": term.words, "weight": term.weight, "where": term.where}
+    return entry if term.by == "table" else entry | {"by": term.by}
 
 
 def _read_terms(entries: object, place: str) -> tuple[Term, ...]:
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise ExpansionInvalid(f"{place}: a list of terms is needed")
+    if len(entries) > _MOST_TERMS:
+        raise ExpansionInvalid(f"{place}: {len(entries)} terms; at most {_MOST_TERMS} are read")
     return tuple(_read_term(entry, f"{place}[{number}]") for number, entry in enumerate(entries))
 
 
@@ -222,11 +251,20 @@ def _read_term(entry: object, place: str) -> Term:
         entry = {"words": entry}
     if not isinstance(entry, Mapping):
         raise ExpansionInvalid(f"{place}: a word, or a mapping with words, weight and where, is needed")
-    words, weight, where = entry.get("words"), entry.get("weight", 1.0), entry.get("where", "anywhere")
+    unknown = set(entry) - {"words", "weight", "where", "by"}
+    if unknown:
+        raise ExpansionInvalid(f"{place}.{min(map(str, unknown))}: unknown; a term has words, weight, where and by")
+    words, weight, where, by = (
+        entry.get(key, usual) for key, usual in (("words", None), ("weight", 1.0), ("where", "anywhere"), ("by", "table"))
+    )
     if not isinstance(words, str) or not split_words(fold(words)):
         raise ExpansionInvalid(f"{place}.words: at least one word is needed")
+    if len(words) > _MOST_CHARS:
+        raise ExpansionInvalid(f"{place}.words: {len(words)} characters; at most {_MOST_CHARS} are read")
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not _LEAST <= weight <= _MOST:
         raise ExpansionInvalid(f"{place}.weight: a number from {_LEAST:g} to {_MOST:g} is needed")
     if where not in ("title", "text", "anywhere"):
         raise ExpansionInvalid(f"{place}.where: title, text or anywhere is needed")
-    return Term(words, float(weight), where)
+    if by not in ("table", "model", "you"):
+        raise ExpansionInvalid(f"{place}.by: table, model or you is needed")
+    return Term(" ".join(words.split()), float(weight), where, by)
