@@ -17,8 +17,9 @@ from leadd.builtin.jsonl import JsonlConfig, JsonlSink
 from leadd.builtin.memory import MemoryCache, MemoryConfig
 from leadd.builtin.sqlite_cache import SqliteCache, SqliteCacheConfig
 from leadd.config.settings import Settings
-from leadd.core.engine import Core, SinkSlot
+from leadd.core.engine import Core
 from leadd.core.prompt_cases import Trials
+from leadd.core.traffic import SinkSlot
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder
 from leadd.store import Store
@@ -27,7 +28,11 @@ BATCH = 500
 SLOTS = 8
 """Questions to the model at one time; a model of 0 ms never keeps one busy."""
 
-PERFORMANCE = Settings.model_validate({"pipeline": {"in_flight": 64, "batch": 256}})
+FIXED = {"mode": "fixed"}
+"""The prefilter goes by points, as it did when earlier figures were measured; `certified` is measured beside it."""
+
+USUAL = Settings.model_validate({"prefilter": FIXED})
+PERFORMANCE = Settings.model_validate({"pipeline": {"in_flight": 64, "batch": 256}, "prefilter": FIXED})
 """The pipeline as the profile performance sets it."""
 
 LEAD_FILE = "leads.jsonl"
@@ -94,7 +99,7 @@ async def run_through(
     folder: Path, model: Model, model_name: str, drafts: Sequence[SignalDraft], settings: Settings | None = None
 ) -> Run:
     """Take the drafts in, and wait until each has its outcome and each lead stands in the sink's file."""
-    async with open_core(folder, model, model_name, settings or Settings()) as core:
+    async with open_core(folder, model, model_name, settings or USUAL) as core:
         before = core.store.db.figures()["commits"]
         began = time.perf_counter()
         for start in range(0, len(drafts), BATCH):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadd.api import Icp, Role, SystemClock
-from leadd.bench.rig import leads_of, open_core, work_off
+from leadd.bench.rig import FIXED, leads_of, open_core, work_off
 from leadd.bench.signals import BenchSignal, make_signals
 from leadd.config.settings import Settings
 from leadd.core.engine import Core
@@ -22,7 +22,7 @@ SLIPS = 0.05
 """The share of verdicts that the user gives wrongly."""
 SOURCE = "earlier"
 PAGE = 200
-QUICK = {"inference": {"details_from": 101}}
+QUICK = {"inference": {"details_from": 101}, "prefilter": FIXED}
 """The user's verdict needs no prose."""
 
 

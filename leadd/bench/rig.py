@@ -33,6 +33,8 @@ LEAD_PAGE = 500
 COUNTED = ("asked", "hits", "shared", "calls", "early", "retries", "prompt_tokens", "output_tokens")
 LOOK_S = 0.005
 """Real seconds between two looks at whether all is done."""
+FIXED = {"mode": "fixed"}
+"""The prefilter of a bench goes by points: what is measured is how models are asked, and a promise is learnt over weeks."""
 STALL_S = 900.0
 """Without a single new outcome for so long, by the bench's clock, something is wrong."""
 

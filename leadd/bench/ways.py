@@ -16,7 +16,7 @@ from leadd.bench.figures import Figures, Work, quality_of
 from leadd.bench.judge import Truth
 from leadd.bench.machine import LARGE, NO_LOGPROBS, SMALL, Machine
 from leadd.bench.past import Past, live_through, past_weeks
-from leadd.bench.rig import leads_of, open_core, plans, roles_of, work_off
+from leadd.bench.rig import FIXED, leads_of, open_core, plans, roles_of, work_off
 from leadd.bench.server import Server, serving
 from leadd.bench.signals import BenchSignal, make_signals, repeated
 from leadd.config.settings import Settings
@@ -161,7 +161,7 @@ class _Run:
     async def leadd(self, folder: Path) -> Figures:
         """leadd, its core whole."""
         roles = plans(self._plan.triage, self._way.classify or self._plan.classify)
-        settings = Settings.model_validate(dict(self._way.settings))
+        settings = Settings.model_validate({"prefilter": FIXED, **self._way.settings})
         async with open_core(folder, self._server.url, roles, self._plan.icp, settings, self._clock) as core:
             await work_off(core, self._clock, warm_up()[: WARM_REAL if self._plan.is_real else WARM], "warm")
             wanted = (await core.store.dossiers.counts())["wanted"]

@@ -50,7 +50,8 @@ def inference(
     """Compare leadd with how an earlier system asked the same models about the same signals.
 
     The earlier system paid for one whole answer for every signal. Without --url the models are a faithful fake Ollama in a
-    process of its own, with stated rates and one stated judge for all ways; takes about four minutes.
+    process of its own, with stated rates and one stated judge for all ways; takes about four minutes. The prefilter goes by
+    points (prefilter.mode: fixed): a promise is learnt over weeks.
     """
     from leadd.bench.machine import Machine
     from leadd.bench.report import as_dict, lines

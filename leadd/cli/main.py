@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prompts": ("prompts", "Show, test, compare and roll back the prompts."),
     "reload-prompts": ("prompts", "Read the prompt files again; the last good ones stay where one is bad."),
     "rejudge": ("signals", "Judge signals again that no language model has seen."),
+    "prefilter": ("prefilter", "Show what the prefilter promises; go back to an earlier scorer."),
     "cache": ("cache", "Show the cache's figures or clear it."),
     "config": ("config", "Show and check the settings."),
     "eval": ("eval", "Measure how well leadd chooses among signals whose answers are known."),

@@ -31,6 +31,9 @@ def _show(judgements: Sequence[dict[str, Any]]) -> None:
             say(f"    failed: {row['failure']}")
         for reason in reasons_of(row):
             say(f"    {reason}")
+        rests = row.get("answer") or {}
+        if rests.get("certificate"):
+            say(f"    rests on {rests['certificate']}, scored by {rests['scorer']}; {rests['points']:g} points by the rules")
         shown = row.get("shown")
         if shown:
             told = f"{shown['kept']} of {shown['chars']} characters, {_places(shown['gaps'])} left out"

@@ -46,4 +46,6 @@ def _show(found: dict[str, Any]) -> None:
     if cache.get("answers"):
         saved, answers, share = cache["calls_saved"], cache["answers"], cache["share_percent"]
         say(f"cache: {saved} of {answers} answers of models in 24 h cost no call ({share:.0f}%)")
+    for promise in found.get("prefilter") or ():
+        say(f"prefilter, {promise['icp']}: {promise['sentence']}")
     say(f"ICPs: {', '.join(found.get('icps', [])) or 'none'}")

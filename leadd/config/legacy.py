@@ -116,7 +116,12 @@ LEGACY: tuple[Legacy, ...] = (
         "the tag that Ollama's library has: trained for 4 bits, so it loses less than a model cut down afterwards",
     ),
     Legacy("CLASSIFIER_SCORE_THRESHOLD", ("scoring.dossier_threshold",), "70"),
-    Legacy("PREFILTER_SCORE_THRESHOLD", ("prefilter.score_threshold",), "20"),
+    Legacy(
+        "PREFILTER_SCORE_THRESHOLD",
+        ("prefilter.score_threshold",),
+        "20",
+        "to set it chooses prefilter.mode fixed; without it the threshold is certified on your own stream",
+    ),
     Legacy(
         "CONTEXT_WINDOW_1B_SHORT",
         ("models.triage.num_ctx",),

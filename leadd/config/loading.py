@@ -64,6 +64,7 @@ def load(
     for key, text in flags.items():
         notes.take(layers, [read_assignment(tuple(key.split(".")), text, "flag", layers.tree)])
     notes.warnings.extend(suspects(environ))
+    _choose_fixed(layers)
     settings = _validate(layers, notes.problems)
     settings = _adjust(settings, layers, notes)
     _cross_check(settings, layers)
@@ -102,6 +103,14 @@ def _fits(assignment: Assignment) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def _choose_fixed(layers: Layers) -> None:
+    """A threshold of points that someone set is what they want to go by, unless they name a mode as well."""
+    said = layers.label(("prefilter", "score_threshold"))
+    if said != "default" and layers.label(("prefilter", "mode")) == "default":
+        origin = f"prefilter.score_threshold ({said})"
+        layers.put(("prefilter", "mode"), "fixed", Origin(origin, origin), Path.cwd())
 
 
 def _read_file(file: Path, *, is_named: bool) -> tuple[Path | None, Document]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from leadd.config.entries import ComponentEntry, EntryName, RoleModel, SinkEntry, SourceEntry
 
@@ -75,13 +75,34 @@ class PrefilterSettings(Section):
     """The cheap stages before any model."""
 
     enabled: bool = Field(default=True, description="false asks a model about every signal")
-    score_threshold: int = Field(default=20, ge=0, le=100, description="signals that score below this are filtered")
+    mode: Literal["certified", "fixed"] = Field(
+        default="certified",
+        description="certified: a threshold that is proven to keep its promise; fixed: score_threshold, without a promise",
+    )
+    recall: float = Field(
+        default=0.95, ge=0.5, lt=1, description="share of your leads that mode certified promises to let through"
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence of that promise, at any time")
+    audit_share: float = Field(
+        default=0.1, gt=0, le=1, description="most of all signals that may be read below the threshold, to prove the promise"
+    )
+    score_threshold: int = Field(
+        default=20, ge=0, le=100, description="mode fixed: signals that score below this are filtered; to set it chooses fixed"
+    )
     min_chars: int = Field(
         default=40, ge=0, le=100_000, description="shorter texts from sources are filtered; asked texts never"
     )
     similarity_threshold: float = Field(
         default=0.7, ge=0, le=1, description="cosine from which two texts count as alike", json_schema_extra=LATER
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fixed_by_threshold(cls, data: Any) -> Any:
+        """Whoever sets a threshold of points, and no mode, wants to go by it."""
+        if isinstance(data, dict) and "score_threshold" in data and "mode" not in data:
+            return data | {"mode": "fixed"}
+        return data
 
 
 class ScoringSettings(Section):

@@ -6,9 +6,9 @@ chooses ever becomes a label. Times are in seconds, sizes in bytes, and ages are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -21,15 +21,20 @@ from leadd.api import Failure, Role
 from leadd.control.house import House
 from leadd.control.model_figures import model_rows
 from leadd.control.model_metrics import model_families, server_families
+from leadd.control.promise_metrics import promise_families
 from leadd.inference import RoleStats
 from leadd.store.rows import BUCKETS, OUTBOX_STATES, OUTCOMES, SIGNAL_STATES, Counts
+
+if TYPE_CHECKING:
+    from leadd.core.promise_figures import PromiseFigures
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CODES = ("2xx", "3xx", "4xx", "5xx", "gone")
 """Classes of answers; gone: the caller left before there was one."""
 
 AREAS = (
-    "classify", "cache", "icp", "leads", "signals", "ingest", "sources", "sinks", "deliveries", "events", "models", "prompts",
+    "classify", "cache", "icp", "leads", "signals", "prefilter", "ingest", "sources", "sinks", "deliveries", "events", "models",
+    "prompts",
     "daemon", "none",
 )  # fmt: skip
 """Areas of routes; none: no route was found, or the caller was refused before one was looked for."""
@@ -56,6 +61,7 @@ class Snapshot:
     ready: bool
     started_s: float
     sources: list[tuple[str, int, int, int]] = field(default_factory=list)
+    promises: Sequence[PromiseFigures] = ()
 
 
 class Metrics:
@@ -111,7 +117,8 @@ async def take_snapshot(house: House) -> Snapshot:
         store=house.store.db.figures(),
         ready=house.state == "running",
         started_s=house.started_at_ms / 1000,
-        sources=[(s.name, s.accepted, s.repeats, s.problems) for s in house.core.source_statuses()],
+        sources=[(s.name, s.accepted, s.repeats, s.problems) for s in house.core.traffic.source_statuses()],
+        promises=await house.core.promises(closely=False),
     )
 
 
@@ -143,6 +150,7 @@ class _Figures(Collector):
         yield from model_families(list(model_rows(now.servers)))
         yield from _cache(now)
         yield from _store(now)
+        yield from promise_families(now.promises)
 
 
 def _signals(now: Snapshot) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ from leadd.control.routes.icp import IcpRoutes
 from leadd.control.routes.ingest import IngestRoutes
 from leadd.control.routes.leads import LeadRoutes
 from leadd.control.routes.models import ModelRoutes
+from leadd.control.routes.prefilter import PrefilterRoutes
 from leadd.control.routes.prompts import PromptRoutes
 from leadd.control.routes.review import ReviewRoutes
 from leadd.control.routes.signals import SignalRoutes
@@ -41,6 +42,7 @@ class Table:
             TrainingRoutes(house),
             TuneRoutes(house),
             SignalRoutes(house),
+            PrefilterRoutes(house),
             IngestRoutes(house),
             FlowRoutes(house),
             EventRoutes(house),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from leadd.api import Clock, Method, Problem, Receipt, Role, SignalDraft, Sink, Source
+from leadd.api import Clock, Method, Problem, Role, SignalDraft
 from leadd.config.settings import Settings
 from leadd.core import scoring
 from leadd.core.asking import Asking, ClassifyRequest, ClassifyResult
-from leadd.core.delivery import Delivery
+from leadd.core.choosing import Chooser
 from leadd.core.dossiers import Dossiers
 from leadd.core.earlier import EarlierReadings, ReuseFigures
 from leadd.core.events import EventBus
@@ -24,57 +23,22 @@ from leadd.core.kept import KeptAnswers
 from leadd.core.pipeline import Pipeline
 from leadd.core.profiles import Profiles
 from leadd.core.reading import Reader
-from leadd.core.sources import SourceStatus, SourceWork
-from leadd.core.supervisor import Loop, Supervisor
+from leadd.core.standing_answers import StandingAnswers
+from leadd.core.supervisor import Supervisor
+from leadd.core.traffic import SinkSlot, SourceSlot, Traffic
 from leadd.core.training import Training
 from leadd.core.tuning import Tuning
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
 from leadd.store import Store, StoreUnavailable
-from leadd.store.rows import SinkRef
 from leadd.store.verdicts import VerdictKept
+
+if TYPE_CHECKING:
+    from leadd.core.promise_figures import PromiseFigures
 
 INBOX = "inbox"
 MODEL_SEEN = "model.seen"
 """Key of the fact that this home has seen a language model answer; `auto` waits for one from then on."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSlot:
-    """A source that the settings name: the instance, or None with the reason where it could not be made."""
-
-    name: str
-    use: str
-    source: Source | None
-    interval_s: float = 900.0
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkSlot:
-    """A sink that the settings name: the instance, or None with the reason where it could not be made."""
-
-    name: str
-    use: str
-    sink: Sink | None
-    min_bucket: str = "nurture"
-    icps: tuple[str, ...] | None = None
-    max_attempts: int = 10
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkStatus:
-    """One sink as lists show it; `counts` are its deliveries by state, over all time."""
-
-    name: str
-    use: str
-    state: str
-    reason: str = ""
-    hint: str = ""
-    min_bucket: str = "nurture"
-    guarantee: str = ""
-    counts: Mapping[str, int] | None = None
 
 
 MODEL_BUDGETS = "model.budgets"
@@ -106,12 +70,13 @@ class Core:
         self.settings = settings
         self._clock = clock
         self._log = log
-        self._source_slots: dict[str, SourceSlot] = {}
-        self._sink_slots: dict[str, SinkSlot] = {}
         self.events = EventBus(clock)
         self.profiles = Profiles(store)
         self.supervisor = Supervisor(clock, log)
         self.intake = Intake(store, clock, self.events)
+        self.traffic = Traffic(
+            store, self.intake, self.events, self.supervisor, clock, log, owner=self.owner, sources=sources, sinks=sinks
+        )
         reader = Reader(
             store, inference, prompts, clock,
             worth_from=settings.inference.worth_from, details_from=settings.inference.details_from,
@@ -120,9 +85,13 @@ class Core:
         points = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
         near = settings.cache.near.model_copy(update={"enabled": settings.cache.enabled and settings.cache.near.enabled})
         self.earlier = EarlierReadings(store, inference, prompts, points, near)
+        self.chooser = Chooser(
+            store, inference, StandingAnswers(store, inference, prompts), self.profiles, self.events, clock, log,
+            settings.prefilter,
+        )  # fmt: skip
         self.pipeline = Pipeline(
-            store, inference, reader, self.earlier, self.profiles, self.events, clock, log, settings,
-            owner=self.owner, sinks=self.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
+            store, inference, reader, self.earlier, self.chooser, self.profiles, self.events, clock, log, settings,
+            owner=self.owner, sinks=self.traffic.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
         )  # fmt: skip
         self.asking = Asking(
             store, self.pipeline, self.profiles, inference, prompts, clock, log, owner=self.owner,
@@ -136,29 +105,8 @@ class Core:
             store, inference, prompts, self.profiles, self.events, clock, log,
             owner=self.owner, lease_ms=int(settings.pipeline.lease_s * 1000), wake=self._wake_dossiers,
         )  # fmt: skip
-        self._source_work: dict[str, SourceWork] = {}
-        self._deliveries: dict[str, Delivery] = {}
         self._model_seen = False
         self._budgets: Mapping[str, float] = {}
-        for slot in sources:
-            self._take_source(slot)
-        for sink_slot in sinks:
-            self._take_sink(sink_slot)
-
-    def _take_source(self, slot: SourceSlot) -> None:
-        self._source_slots[slot.name] = slot
-        if slot.source is not None:
-            self._source_work[slot.name] = SourceWork(
-                slot.name, slot.use, slot.source, self.store, self.intake, self._clock, interval_s=slot.interval_s
-            )
-
-    def _take_sink(self, sink: SinkSlot) -> None:
-        self._sink_slots[sink.name] = sink
-        if sink.sink is not None:
-            self._deliveries[sink.name] = Delivery(
-                sink.name, sink.sink, self.store, self.events, self._clock, self._log,
-                owner=self.owner, max_attempts=sink.max_attempts,
-            )  # fmt: skip
 
     async def open(self) -> None:
         """Take back what an earlier run left leased, then start every loop. Call it once, under the daemon's lock."""
@@ -177,35 +125,10 @@ class Core:
         for number in range(self.settings.pipeline.in_flight):
             add(f"reader:{number + 1}", self.pipeline.read_turn)
         add("pipeline", self.pipeline.turn)
+        add("choosing", self.chooser.turn)
         add("dossiers", self.dossiers.turn)
         add("dossiers:asked", self.dossiers.asked_turn)
-        for work in self._source_work.values():
-            self._start_source(work)
-        for name, delivery in self._deliveries.items():
-            add(f"sink:{name}", delivery.turn)
-
-    def add_late(self, sources: Sequence[SourceSlot], sinks: Sequence[SinkSlot]) -> None:
-        """Take in sources and sinks whose plugin came after the start; those that have one already are left alone."""
-        for slot in sources:
-            if slot.source is not None and slot.name not in self._source_work:
-                self._take_source(slot)
-                self._start_source(self._source_work[slot.name])
-        for sink in sinks:
-            if sink.sink is not None and sink.name not in self._deliveries:
-                self._take_sink(sink)
-                self.supervisor.add(f"sink:{sink.name}", self._deliveries[sink.name].turn)
-
-    def _start_source(self, work: SourceWork) -> None:
-        self.supervisor.add(f"source:{work.name}", work.turn)
-        if not work.watches:
-            return
-
-        async def watch() -> float | None:
-            await work.watch_turn()
-            self.supervisor.wake(f"source:{work.name}")
-            return 0
-
-        self.supervisor.add(f"watch:{work.name}", watch, only_waits=True)
+        self.traffic.open()
 
     async def close(self, grace_s: float) -> list[str]:
         """Stop the loops, give back what they had not begun, close sources and sinks. Names of loops that were cut off."""
@@ -216,18 +139,8 @@ class Core:
             await self.pipeline.give_back(unbegun)
         self.events.close()
         await self._keep_budgets()
-        for work in self._source_work.values():
-            await self._close_one(work.name, work.close())
-        for delivery in self._deliveries.values():
-            await self._close_one(delivery.name, delivery.close())
+        await self.traffic.close()
         return late
-
-    async def _close_one(self, name: str, closing: object) -> None:
-        try:
-            async with asyncio.timeout(5):
-                await closing  # type: ignore[misc]
-        except Exception as error:
-            self._log.warning("%s did not close cleanly: %s", name, error)
 
     def _hurry_inference(self) -> None:
         self.supervisor.wake("inference")
@@ -241,8 +154,7 @@ class Core:
         if kind == "signals.accepted":
             self.supervisor.wake("pipeline")
         elif kind in {"lead.created", "lead.upgraded", "deliveries.changed"}:
-            for name in self._deliveries:
-                self.supervisor.wake(f"sink:{name}")
+            self.traffic.hurry_sinks()
             self._wake_dossiers()
 
     async def _watch_models(self) -> float | None:
@@ -275,10 +187,6 @@ class Core:
     def _can_read(self) -> bool:
         return all(self.inference.availability(r).ok for r in (Role.TRIAGE, Role.CLASSIFY))
 
-    def sink_refs(self) -> list[SinkRef]:
-        """The sinks that take leads, for the rows of the outbox. One that could not be made still gets its rows."""
-        return [SinkRef(s.name, s.min_bucket, s.icps) for s in self._sink_slots.values()]
-
     async def classify(self, request: ClassifyRequest) -> ClassifyResult:
         """Classify one text now, ahead of the queue. Raises Reject and StoreUnavailable."""
         return await self.asking.classify(request)
@@ -302,6 +210,14 @@ class Core:
     async def reuse_figures(self) -> list[ReuseFigures]:
         """What was taken over from earlier signals, and how sure that is, for each ICP in force."""
         return await self.earlier.figures(self.profiles.current)
+
+    async def promises(self, *, closely: bool = True) -> list[PromiseFigures]:
+        """What the prefilter promises for each ICP in force, and what that rests on; `closely` with its calibration."""
+        from leadd.core.promise_figures import figures  # noqa: PLC0415 - brings numpy, which nobody pays for at the start
+
+        await self.chooser.prepare()
+        enabled = self.settings.prefilter.enabled
+        return await figures(self.store, self.chooser, self.profiles.current, enabled=enabled, closely=closely)
 
     async def clear_cache(self) -> int:
         """Forget every kept answer; the number of entries dropped."""
@@ -328,67 +244,3 @@ class Core:
             self.asking.forget()
             self.supervisor.wake("pipeline")
         return kept
-
-    def source_statuses(self) -> list[SourceStatus]:
-        """Every source that the settings name."""
-        return [self._source_status(slot) for slot in self._source_slots.values()]
-
-    def _source_status(self, slot: SourceSlot) -> SourceStatus:
-        work = self._source_work.get(slot.name)
-        if work is None:
-            return SourceStatus(slot.name, slot.use, "failed_config", slot.reason)
-        loop = self.supervisor.get(f"source:{slot.name}")
-        state, reason, hint = _state_of(loop)
-        return SourceStatus(
-            slot.name, slot.use, state, reason, hint, work.last_poll_ms, loop.due_ms if loop else None,
-            work.accepted, work.repeats, work.problems,
-        )  # fmt: skip
-
-    def poll_now(self, name: str) -> bool:
-        """Begin a poll now; False where no such source runs."""
-        work = self._source_work.get(name)
-        if work is None:
-            return False
-        work.ask()
-        self.supervisor.resume(f"source:{name}")
-        return True
-
-    def pause(self, name: str) -> bool:
-        """Let a source rest until `resume`; False where no such source runs."""
-        return self.supervisor.pause(f"source:{name}", "paused by you", "leadd sources resume " + name)
-
-    def resume(self, name: str) -> bool:
-        """End a pause; False where no such source runs."""
-        return self.supervisor.resume(f"source:{name}")
-
-    async def sink_statuses(self) -> list[SinkStatus]:
-        """Every sink that the settings name, with its deliveries by state."""
-        counts = await self.store.outbox.counts_by_sink()
-        found = []
-        for slot in self._sink_slots.values():
-            delivery = self._deliveries.get(slot.name)
-            state, reason, hint = ("failed_config", slot.reason, "")
-            if delivery is not None:
-                state, reason, hint = _state_of(self.supervisor.get(f"sink:{slot.name}"))
-            guarantee = delivery.sink.guarantee.value if delivery else ""
-            found.append(
-                SinkStatus(slot.name, slot.use, state, reason, hint, slot.min_bucket, guarantee, counts.get(slot.name, {}))
-            )
-        return found
-
-    async def test_sink(self, name: str) -> Receipt | None:
-        """Reach the other side of a sink without a lead; None where there is no such sink. Raises what the sink raises."""
-        delivery = self._deliveries.get(name)
-        if delivery is None:
-            return None
-        await delivery.open()
-        return await delivery.sink.test()
-
-    def wake_sinks(self) -> None:
-        """Look at the outbox now; call it after a delivery was revived by hand."""
-        for name in self._deliveries:
-            self.supervisor.resume(f"sink:{name}")
-
-
-def _state_of(loop: Loop | None) -> tuple[str, str, str]:
-    return (loop.state, loop.reason, loop.hint) if loop else ("starting", "", "")

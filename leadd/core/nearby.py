@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from leadd.api import Signal
 from leadd.api.lexical import fold
 from leadd.config.settings import NearSettings
+from leadd.core.choices import points_of
 from leadd.core.companies import fold_name
 from leadd.core.differences import difference
 from leadd.core.outcomes import RANK, Outcome
@@ -195,5 +196,10 @@ def _speak_alike(keep: Keep, earlier: JudgementRow | None) -> bool:
     """Whether the ICP's own words speak for both signals alike: what changed may hold just the word that the ICP looks for."""
     if earlier is None or earlier.score is None or earlier.decision != "keep":
         return False
-    same = [fold(r) for r in keep.reasons] == [fold(r) for r in earlier.reasons]
-    return same and abs(keep.score - earlier.score) <= _SCORE_APART
+    points, reasons = points_of(earlier.answer), earlier.reasons
+    if points is None:
+        points = earlier.score
+    else:
+        reasons = reasons[1:]  # the first speaks of the promise, not of the words
+    same = [fold(r) for r in keep.reasons] == [fold(r) for r in reasons]
+    return same and abs(keep.score - points) <= _SCORE_APART

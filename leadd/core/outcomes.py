@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from leadd.api import Bucket, Classification, Contact, Signal
+from leadd.api import Bucket, Classification, Contact, Method, Signal
 from leadd.core import companies, quality, scoring
+from leadd.core.choices import Choice
 from leadd.core.prefilter import Drop
 from leadd.core.profiles import Profile
-from leadd.core.reading import Reading
+from leadd.core.reading import Reading, chosen_judgement
+from leadd.store.choice_rows import NewChoice
 from leadd.store.reuse_rows import Trace
 from leadd.store.rows import Finish, IcpOutcome, LeadRecord, NewJudgement, SinkRef
+
+FOUND_BY_AUDIT = "Found by audit: the prefilter would have dropped it; it was drawn at random to be read all the same."
 
 RANK = {Bucket.FILTERED: 0, Bucket.PARKED: 1, Bucket.NURTURE: 2, Bucket.WARM: 3, Bucket.RED_HOT: 4}
 
@@ -29,15 +33,25 @@ class Outcome:
     classification: dict[str, Any] | None
     judgements: tuple[NewJudgement, ...]
     cached: bool
+    choice: Choice | None = None
+    is_own: bool = False
+    """Whether the models looked at this very signal: an answer that was taken over is no evidence of its own."""
 
     @property
     def makes_lead(self) -> bool:
         """A lead is made of what the model calls a match; a close look that found none is parked without a lead."""
         return self.classification is not None and bool(self.classification["icp_match"])
 
+    @property
+    def found_by_audit(self) -> bool:
+        """A lead that the threshold would have missed."""
+        return self.makes_lead and self.choice is not None and self.choice.audited
+
 
 def drop_judgement(signal: Signal, profile: Profile, drop: Drop) -> NewJudgement:
     """The journal row of a signal that the prefilter dropped."""
+    if drop.choice is not None:
+        return chosen_judgement(signal, profile, drop.choice, drop.score or 0.0, ())
     return NewJudgement(
         signal_id=signal.id,
         icp_id=profile.id,
@@ -54,18 +68,31 @@ def drop_judgement(signal: Signal, profile: Profile, drop: Drop) -> NewJudgement
 def dropped(signal: Signal, profile: Profile, drop: Drop) -> Outcome:
     """The outcome of a drop."""
     row = drop_judgement(signal, profile, drop)
-    return Outcome(profile, Bucket.FILTERED, 0, (drop.reason,), "rule", None, (row,), True)
+    return Outcome(profile, Bucket.FILTERED, 0, (drop.reason,), "rule", None, (row,), True, drop.choice)
+
+
+def choices(ends: Sequence[Outcome]) -> tuple[NewChoice, ...]:
+    """What the end of a signal adds to the evidence for each promise it was chosen by."""
+    return tuple(
+        end.choice.row(end.makes_lead if end.is_own and end.choice.goes_on else None) for end in ends if end.choice is not None
+    )
 
 
 def read(
-    signal: Signal, profile: Profile, reading: Reading, contacts: Sequence[Contact], thresholds: scoring.Thresholds
-) -> Outcome:
-    """The outcome of a reading: filtered where triage said no, else scored."""
+    signal: Signal, profile: Profile, reading: Reading, contacts: Sequence[Contact], thresholds: scoring.Thresholds,
+    choice: Choice | None = None, *, is_own: bool = False,
+) -> Outcome:  # fmt: skip
+    """The outcome of a reading: filtered where triage said no, else scored. `is_own` says that it is no earlier signal's."""
+    if choice is not None and choice.audited and reading.classification is not None and reading.classification.icp_match:
+        reading = replace(reading, reasons=(*reading.reasons, FOUND_BY_AUDIT))
     if reading.classification is None:
-        return Outcome(
+        found = Outcome(
             profile, Bucket.FILTERED, 0, reading.reasons, reading.method, None, reading.judgements, reading.all_cached
         )
-    return scored(signal, profile, reading.classification, reading.method, contacts, thresholds, reading)
+    else:
+        found = scored(signal, profile, reading.classification, reading.method, contacts, thresholds, reading)
+    is_own = is_own and reading.method != Method.EVIDENCE
+    return replace(found, choice=choice, is_own=is_own)
 
 
 def scored(
@@ -110,6 +137,7 @@ def lead_record(
     sinks: Sequence[SinkRef],
     dossier_threshold: int,
     trace: Trace | None = None,
+    choices: tuple[NewChoice, ...] = (),
 ) -> LeadRecord:
     """All that one transaction writes for a signal that was read."""
     top = best(outcomes)
@@ -138,10 +166,13 @@ def lead_record(
         sinks=tuple(sinks),
         dossier_threshold=dossier_threshold,
         trace=trace,
+        choices=choices,
     )
 
 
-def finish(signal: Signal, outcomes: Sequence[Outcome], trace: Trace | None = None) -> Finish:
+def finish(
+    signal: Signal, outcomes: Sequence[Outcome], trace: Trace | None = None, choices: tuple[NewChoice, ...] = ()
+) -> Finish:
     """The row change for a signal that made no lead and was never scored."""
     return Finish(
         signal_id=signal.id,
@@ -149,4 +180,5 @@ def finish(signal: Signal, outcomes: Sequence[Outcome], trace: Trace | None = No
         method=best(outcomes).method if outcomes else "rule",
         judgements=tuple(j for o in outcomes for j in o.judgements),
         trace=trace,
+        choices=choices,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
 from leadd.config.settings import Settings
 from leadd.core import outcomes, prefilter, scoring
+from leadd.core.choosing import Chooser
 from leadd.core.companies import known_key
 from leadd.core.earlier import EarlierReadings, Hints
 from leadd.core.events import EventBus
@@ -23,6 +24,7 @@ from leadd.core.reading import Reader, Reading
 from leadd.core.vectors import SignalVectors
 from leadd.inference import Inference, is_outage
 from leadd.store import Store, StoreUnavailable
+from leadd.store.choice_rows import NewChoice
 from leadd.store.reuse_rows import Trace
 from leadd.store.rows import SignalRow, SinkRef
 
@@ -87,6 +89,7 @@ class PipelineCounts:
     waiting: int = 0
     failed: int = 0
     held: int = 0
+    found_by_audit: int = 0
     by_rule: dict[str, int] = field(default_factory=dict)
 
 
@@ -99,6 +102,7 @@ class Pipeline:
         inference: Inference,
         reader: Reader,
         earlier: EarlierReadings,
+        chooser: Chooser,
         profiles: Profiles,
         events: EventBus,
         clock: Clock,
@@ -121,6 +125,7 @@ class Pipeline:
         self._sinks = sinks
         self.wake = wake
         self._earlier = earlier
+        self._chooser = chooser
         embedder = settings.models.embed
         self._vectors = SignalVectors(
             store.embeddings, inference, clock, log,
@@ -221,13 +226,20 @@ class Pipeline:
         keys = [known_key(signal) for signal in signals] if self._asks_for_companies() else []
         known = await self._store.companies.known(keys) if any(name or domain for name, domain in keys) else ()
         told = [NOTHING_KNOWN if facts is None else CompanyKnown(*facts) for facts in known] or [NOTHING_KNOWN] * len(signals)
-        return await asyncio.to_thread(lambda: [self.judge(s, c) for s, c in zip(signals, told, strict=True)])
+        await self._chooser.prepare()
+        return await asyncio.to_thread(self._judge, signals, told)
 
     def _asks_for_companies(self) -> bool:
         return any(profile.icp.sizes.values or profile.icp.locations.values for profile in self._profiles.current)
 
-    def judge(self, signal: SignalRow, company: CompanyKnown = NOTHING_KNOWN) -> Judged:
-        """The prefilter's word on one signal for each ICP in force; pure computing."""
+    def _judge(self, signals: Sequence[SignalRow], companies: Sequence[CompanyKnown]) -> list[Judged]:
+        """The rules, and below them the certified threshold; pure computing, meant for a thread."""
+        found = [self._by_rules(signal, company) for signal, company in zip(signals, companies, strict=True)]
+        if not self._chooser.is_idle:
+            self._chooser.choose(signals, found)
+        return [Judged(signal, tuple(verdicts)) for signal, verdicts in zip(signals, found, strict=True)]
+
+    def _by_rules(self, signal: SignalRow, company: CompanyKnown = NOTHING_KNOWN) -> list[tuple[Profile, Keep | Drop]]:
         s = self._settings.prefilter
         found: list[tuple[Profile, Keep | Drop]] = []
         for profile in self._profiles.current:
@@ -238,11 +250,12 @@ class Pipeline:
                 (
                     profile,
                     prefilter.judge(
-                        signal, profile.compiled, threshold=s.score_threshold, min_chars=s.min_chars, company=company
+                        signal, profile.compiled, threshold=s.score_threshold, min_chars=s.min_chars, company=company,
+                        by_points=self._chooser.is_fixed(profile),
                     ),
                 )
-            )
-        return Judged(signal, tuple(found))
+            )  # fmt: skip
+        return found
 
     async def settle_dropped(self, dropped: Sequence[Judged]) -> list[tuple[Outcome, ...]]:
         """Journal and finish signals that no ICP wants, in one transaction."""
@@ -251,7 +264,7 @@ class Pipeline:
         for item in dropped:
             ends = tuple(outcomes.dropped(item.signal, p, v) for p, v in item.verdicts if isinstance(v, Drop))
             settled.append(ends)
-            finishes.append(outcomes.finish(item.signal, ends))
+            finishes.append(outcomes.finish(item.signal, ends, choices=outcomes.choices(ends)))
             for _, verdict in item.verdicts:
                 if isinstance(verdict, Drop):
                     self.counts.by_rule[verdict.rule] = self.counts.by_rule.get(verdict.rule, 0) + 1
@@ -266,6 +279,7 @@ class Pipeline:
         priority = priority or (PERSON_PRIORITY if item.wanted else 0)
         search = self._earlier.search(signal, item.hints)
         readings: list[Reading | Drop] = []
+        reused: set[int] = set()
         for profile, verdict in item.verdicts:
             if isinstance(verdict, Drop):
                 readings.append(verdict)
@@ -273,6 +287,7 @@ class Pipeline:
             reading = await search.reading(profile, verdict)
             if reading is not None:
                 self.counts.reused += 1
+                reused.add(profile.id)
             else:
                 # What was paid for the ICPs before this one is journaled before more is asked.
                 readings = [await self._reader.keep(r) if isinstance(r, Reading) and r.paid else r for r in readings]
@@ -284,11 +299,13 @@ class Pipeline:
         ends = tuple(
             outcomes.dropped(signal, profile, found)
             if isinstance(found, Drop)
-            else outcomes.read(signal, profile, found, signal.contacts, self._thresholds)
-            for (profile, _), found in zip(item.verdicts, readings, strict=True)
+            else outcomes.read(
+                signal, profile, found, signal.contacts, self._thresholds, verdict.choice, is_own=profile.id not in reused
+            )
+            for (profile, verdict), found in zip(item.verdicts, readings, strict=True)
         )
         try:
-            done = await self._record(signal, ends, search.trace(ends))
+            done = await self._record(signal, ends, search.trace(ends), outcomes.choices(ends))
         except Exception:
             # The record is refused as a whole; what was paid for must not go down with it.
             self._tried.add(signal.id)
@@ -309,18 +326,23 @@ class Pipeline:
         due_ms = await self._store.signals.next_due(exclude_waiting_for_model=exclude_waiting_for_model)
         return None if due_ms is None else max(0.05, (due_ms - self._clock.now_ms()) / 1000)
 
-    async def _record(self, signal: SignalRow, ends: tuple[Outcome, ...], trace: Trace | None) -> Done:
+    async def _record(
+        self, signal: SignalRow, ends: tuple[Outcome, ...], trace: Trace | None, choices: tuple[NewChoice, ...]
+    ) -> Done:
         if all(o.bucket is Bucket.FILTERED for o in ends):
-            await self._store.signals.finish_filtered([outcomes.finish(signal, ends, trace)])
+            await self._store.signals.finish_filtered([outcomes.finish(signal, ends, trace, choices)])
             self.counts.read += 1
             return Done(signal, ends)
         threshold = self._settings.scoring.dossier_threshold
-        record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), threshold, trace)
+        record = outcomes.lead_record(signal, ends, signal.contacts, self._sinks(), threshold, trace, choices)
         result = await self._store.leads.record(record)
         self.counts.read += 1
         made: list[tuple[int, int, bool]] = []
         for lead, icp_id in zip(result.leads, [o.profile.id for o in ends if o.makes_lead], strict=True):
             made.append((lead.lead_id, icp_id, lead.created))
+            if any(o.found_by_audit and o.profile.id == icp_id for o in ends):
+                self.counts.found_by_audit += 1
+                self._events.publish("lead.found_by_audit", lead_id=lead.lead_id, signal_id=signal.id)
             if lead.created or lead.upgraded:
                 kind = "lead.created" if lead.created else "lead.upgraded"
                 self._events.publish(kind, lead_id=lead.lead_id, score=lead.score, bucket=lead.bucket)

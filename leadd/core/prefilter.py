@@ -7,6 +7,8 @@ The score: the ICP's hiring words count up to 65 in the title and up to 65 in th
 words of its description up to 15 each, and every other field used as `score` adds 8. The parts saturate together (a noisy-or),
 so no single one fills the scale. Words that are denied where they stand ('not hiring', 'no agencies') do not count. Where a
 signal has no title, its first line stands in. An ICP without any keyword is read by the telling words of its description.
+
+Where a certified threshold decides (see `choosing`), the rules drop as ever and the points drop nothing.
 """
 
 from __future__ import annotations
@@ -19,16 +21,21 @@ from leadd.api.facts import SizeFact, is_denied, overlap, range_of, read_sizes
 from leadd.api.lexical import Folded, KeywordSet, Match
 from leadd.api.matching import IcpTerms, join, title_or_first_line
 from leadd.api.places import Places, countries_of, read_location, read_places
+from leadd.core.choices import Choice
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The signal goes no further: which rule, why in one sentence, and the score where one was computed."""
+    """The signal goes no further: which rule, why in one sentence, and the score where one was computed.
+
+    `choice` is there where a certified threshold decided, here and in `Keep`.
+    """
 
     rule: str
     reason: str
     score: float | None
     threshold: float
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,12 @@ class Keep:
     score: float
     threshold: float
     reasons: tuple[str, ...]
+    choice: Choice | None = None
+
+    @property
+    def rank(self) -> float:
+        """Where the signal stands among what passes, 0 to 100: what is worth more is read first."""
+        return self.score if self.choice is None else 100 * self.choice.rank
 
 
 Verdict = Drop | Keep
@@ -156,13 +169,15 @@ class _Reading:
 
 
 def judge(
-    signal: Signal, icp: CompiledIcp, *, threshold: float, min_chars: int, company: CompanyKnown = NOTHING_KNOWN
-) -> Verdict:
+    signal: Signal, icp: CompiledIcp, *, threshold: float, min_chars: int, company: CompanyKnown = NOTHING_KNOWN,
+    by_points: bool = True,
+) -> Verdict:  # fmt: skip
     """Drop or keep one signal for one ICP.
 
     `threshold` 0 to 100 is the setting; the ICP's own wins. `min_chars` holds for what sources bring, never for what a person
     or the API asks (`asked_by_person`). `company` is what is known of the signal's company; it counts where the signal itself
-    says nothing of size or place, and what nobody says is unknown, never false.
+    says nothing of size or place, and what nobody says is unknown, never false. `by_points` false leaves the threshold to
+    others: only the rules drop.
     """
     limit = float(icp.icp.score_threshold if icp.icp.score_threshold is not None else threshold)
     if not signal.text.strip() and not signal.title.strip():
@@ -177,7 +192,7 @@ def judge(
         if broken is not None:
             return Drop(broken[0], broken[1], None, limit)
     points, reasons = _score(reading, icp)
-    if points < limit:
+    if by_points and points < limit:
         said = " ".join(reasons) or "Nothing in title or text matches the ICP's words."
         return Drop("score", f"Score {points:g} is under {limit:g}. {said}", points, limit)
     return Keep(points, limit, tuple(reasons))

@@ -8,6 +8,7 @@ from typing import Any
 
 from leadd.api import Classification, Clock, Method, ModelFailure, Role, Signal
 from leadd.core import questions, triage
+from leadd.core.choices import Choice
 from leadd.core.excerpts import Excerpt
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
@@ -154,13 +155,13 @@ class Reader:
             return _triaged(answer.data, row.method, row.reasons)
         decision = await self._scales.decide(
             profile, course.known, answer.data, answer.provenance.digest, answer.provenance.prompt_hash,
-            stands_for=many, priority=course.priority or round(course.known.keep.score),
+            stands_for=many, priority=course.priority or round(course.known.keep.rank),
         )  # fmt: skip
         course.unwritten.append(weighed(row, decision))
         return _Triaged(decision.worth, row.method, decision.reason, decision.joined.probability)
 
     def _triage_question(self, course: _Course, shown: Shown) -> Question:
-        priority = course.priority or round(course.known.keep.score)
+        priority = course.priority or round(course.known.keep.rank)
         return triage.question(course.profile.icp, course.signal, shown.rendered, priority=priority)
 
     def _classify_question(self, course: _Course, shown: Shown, promise: float) -> Question:
@@ -213,6 +214,8 @@ def _triaged(answer: Mapping[str, Any], method: str, reasons: Sequence[str]) -> 
 
 def prefilter_judgement(signal: Signal, profile: Profile, keep: Keep) -> NewJudgement:
     """The journal row of a signal that the prefilter let pass."""
+    if keep.choice is not None:
+        return chosen_judgement(signal, profile, keep.choice, keep.score, keep.reasons)
     return NewJudgement(
         signal_id=signal.id,
         icp_id=profile.id,
@@ -222,6 +225,23 @@ def prefilter_judgement(signal: Signal, profile: Profile, keep: Keep) -> NewJudg
         score=keep.score,
         threshold=keep.threshold,
         reasons=tuple(keep.reasons),
+    )
+
+
+def chosen_judgement(signal: Signal, profile: Profile, choice: Choice, points: float, reasons: Sequence[str]) -> NewJudgement:
+    """The journal row of a signal that was chosen by a promise, or dropped: score and threshold in percent, and the versions
+    that this rests on. `points` and `reasons` are those of the rules."""
+    return NewJudgement(
+        signal_id=signal.id,
+        icp_id=profile.id,
+        stage="prefilter",
+        decision="keep" if choice.goes_on else "drop",
+        method="rule",
+        score=round(100 * choice.score, 2),
+        threshold=round(100 * choice.threshold, 2),
+        rule=choice.rule,
+        answer=choice.journal(points),
+        reasons=(choice.reason, *reasons),
     )
 
 

@@ -189,7 +189,7 @@ class Daemon:
     async def _take_late_plugins(self, parts: Components) -> None:
         """Wait for the plugins that are still being imported, and open what the settings want of them."""
         await asyncio.to_thread(self.registry.settle)
-        self.core.add_late(parts.sources(missing_only=True), parts.sinks(missing_only=True))
+        self.core.traffic.add_late(parts.sources(missing_only=True), parts.sinks(missing_only=True))
 
     async def _start_inference(self, parts: Components) -> None:
         caches: list[CacheBackend] = []

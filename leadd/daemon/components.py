@@ -11,7 +11,7 @@ from leadd.api import CacheBackend, Clock, Component, ComponentConfig, Context, 
 from leadd.config.loading import Loaded
 from leadd.config.paths import Paths, make_private_folder
 from leadd.config.secrets import resolve_secret
-from leadd.core.engine import SinkSlot, SourceSlot
+from leadd.core.traffic import SinkSlot, SourceSlot
 from leadd.registry import ComponentError, Registry, declared_secrets
 
 OLLAMA = "ollama"

@@ -26,6 +26,12 @@ async def report(daemon: Daemon) -> dict[str, Any]:
     if not daemon.core.profiles.current:
         reasons.append("every ICP is switched off: nothing is judged (leadd icp edit)")
     reasons += [f"ICP not taken in: {problem}" for problem in daemon.icp_problems]
+    promises = await daemon.core.promises(closely=False)
+    reasons += [
+        f"ICP {p.icp}: after {p.last_alarm} everything passes until the promise is proven again (leadd prefilter show)"
+        for p in promises
+        if p.alarms and not p.is_certified
+    ]
     counts = await daemon.store.signals.counts()
     if counts.waiting_for_model:
         reasons.append(f"{counts.waiting_for_model} signals wait for the model")
@@ -44,6 +50,7 @@ async def report(daemon: Daemon) -> dict[str, Any]:
         "outcomes": dict(counts.by_outcome),
         "sources": dict(counts.by_source),
         "leads": await daemon.store.leads.bucket_counts(),
+        "prefilter": [{"icp": p.icp, "mode": p.mode, "sentence": p.sentence} for p in promises],
         "cache": await daemon.core.kept.saved(daemon.clock.now_ms()),
         "models": {role.value: _role(daemon, role) for role in Role},
         "paths": daemon.paths.as_dict(),
@@ -90,10 +97,10 @@ def _cache_reasons(daemon: Daemon) -> list[str]:
 
 async def _component_reasons(daemon: Daemon) -> list[str]:
     found = []
-    for status in daemon.core.source_statuses():
+    for status in daemon.core.traffic.source_statuses():
         if status.state in WORST_FIRST and status.reason != "paused by you":
             found.append(f"source {status.name} is {status.state}: {status.reason}" + _hint(status.hint))
-    for sink in await daemon.core.sink_statuses():
+    for sink in await daemon.core.traffic.sink_statuses():
         if sink.state in WORST_FIRST:
             found.append(f"sink {sink.name} is {sink.state}: {sink.reason}" + _hint(sink.hint))
         dead = (sink.counts or {}).get("dead", 0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leadd.store.bulk import clean, dump, fold, pack
+from leadd.store.choosing import add_choices_in
 from leadd.store.companies import resolve_in
 from leadd.store.errors import NotFound
 from leadd.store.judgements import add_judgements_in
@@ -49,6 +50,7 @@ def record_in(conn: sqlite3.Connection, rec: LeadRecord, now_ms: int) -> RecordR
     add_judgements_in(conn, [judgement for item in rec.per_icp for judgement in item.judgements], now_ms)
     if rec.trace is not None:
         add_traces_in(conn, [(rec.signal_id, rec.trace)], now_ms)
+    add_choices_in(conn, [(rec.signal_id, choice) for choice in rec.choices], now_ms)
     conn.execute(
         "UPDATE signal SET state = 'done', outcome = ?, method = ?, company_id = coalesce(?, company_id), hold_reason = NULL, "
         "waiting_for = NULL, lease_owner = NULL, leased_until_ms = NULL WHERE id = ?",

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from leadd.api.icp import Icp
 from leadd.api.signals import Contact, Signal
+from leadd.store.choice_rows import NewChoice
 from leadd.store.reuse_rows import Trace
 
 T = TypeVar("T")
@@ -146,13 +147,14 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a signal that makes no lead: its outcome, who said so, the judgements and the trace to keep with it."""
+    """The end of a signal that makes no lead: its outcome, who said so; judgements, trace and choices to keep with it."""
 
     signal_id: int
     outcome: str = "filtered"
     judgements: tuple[NewJudgement, ...] = ()
     method: str = "rule"
     trace: Trace | None = None
+    choices: tuple[NewChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ class LeadRecord:
     sinks: tuple[SinkRef, ...] = ()
     dossier_threshold: int = 70
     trace: Trace | None = None
+    choices: tuple[NewChoice, ...] = ()
 
 
 class LeadChange(NamedTuple):

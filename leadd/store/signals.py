@@ -10,6 +10,7 @@ from leadd.api.clock import Clock
 from leadd.api.signals import Problem
 from leadd.store import signal_queue as queue
 from leadd.store.bulk import clean, dump, fetch, pack, pack_ids
+from leadd.store.choosing import add_choices_in
 from leadd.store.database import Database
 from leadd.store.errors import NotFound
 from leadd.store.joint import Joint
@@ -285,6 +286,7 @@ def _finish_in(conn: sqlite3.Connection, items: Sequence[Finish], now_ms: int) -
     if done != len({i.signal_id for i in items}):
         raise NotFound("a signal to be finished is not there")
     add_traces_in(conn, [(item.signal_id, item.trace) for item in items if item.trace is not None], now_ms)
+    add_choices_in(conn, [(item.signal_id, choice) for item in items for choice in item.choices], now_ms)
     sink_signals_in(conn, {i.signal_id: i.method for i in items}, now_ms)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from leadd.api.clock import Clock
+from leadd.store.choosing import ChoosingRepo
 from leadd.store.companies import CompanyRepo
 from leadd.store.database import Database
 from leadd.store.dossiers import DossierRepo
@@ -45,6 +46,7 @@ class Store:
         self.embeddings = EmbeddingRepo(db, clock)
         self.finding = FindingRepo(db)
         self.prompts = PromptRepo(db, clock)
+        self.choosing = ChoosingRepo(db, clock)
         self.sketches = SketchRepo(db)
         self.schedule = ScheduleRepo(db, clock)
 

@@ -123,7 +123,7 @@ class RuleCore:
 
     def __post_init__(self) -> None:
         self.events = EventBus(self.clock)
-        self.profiles = SimpleNamespace(stand_in=None)
+        self.profiles = SimpleNamespace(stand_in=None, current=())
         self.seen: set[str] = set()
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResult:
@@ -217,6 +217,13 @@ class RuleCore:
 
     async def reuse_figures(self) -> list[Any]:
         return []
+
+    async def promises(self, *, closely: bool = True) -> list[Any]:
+        return []
+
+    @property
+    def traffic(self) -> RuleCore:
+        return self
 
     @property
     def kept(self) -> RuleCore:

@@ -59,6 +59,7 @@ async def test_a_changed_icp_makes_remembered_answers_worthless(home: Home) -> N
 
 
 async def test_what_nobody_wants_is_filtered_with_the_reason(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     async with home.core() as core:
         found = await core.classify(request(OTHER_AD))
     assert found.status == "filtered"
@@ -105,6 +106,7 @@ async def collect(results: AsyncIterator[tuple[int, ClassifyResult]]) -> dict[in
 
 
 async def test_a_batch_gives_each_its_own_outcome(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     async with home.core() as core:
         found = await collect(core.classify_many([request(), request("  "), request(OTHER_AD), request()]))
     assert [found[n].status for n in range(4)] == ["ok", "error", "filtered", "ok"]

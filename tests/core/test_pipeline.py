@@ -15,6 +15,7 @@ def ad(number: int, text: str = AD, **more: str) -> SignalDraft:
 
 
 async def test_every_signal_has_exactly_one_outcome_and_leads_reach_the_sink(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     home.source.items = [ad(n) if n % 2 else ad(n, OTHER_AD) for n in range(10)]
     async with home.core() as core:
         outcomes = await settled(core, 10)
@@ -27,6 +28,7 @@ async def test_every_signal_has_exactly_one_outcome_and_leads_reach_the_sink(hom
 
 
 async def test_every_outcome_can_say_why(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     home.source.items = [ad(1), ad(2, OTHER_AD)]
     async with home.core() as core:
         await settled(core, 2)
@@ -59,7 +61,7 @@ async def test_equal_texts_of_one_company_are_paid_for_once(home: Home) -> None:
     async with home.core() as core:
         await settled(core, 1)
         home.source.items += [again, elsewhere]
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         assert await settled(core, 3) == {"red_hot": 3}
         await until(lambda: len(home.sink.leads) == 2)
         leads = (await core.store.leads.list(limit=10)).items
@@ -91,6 +93,7 @@ async def test_an_answer_that_is_none_is_tried_again_and_then_held(home: Home, m
 
 
 async def test_an_absent_model_costs_nobody_an_attempt_and_the_queue_drains_when_it_comes(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     home.model.reachable = False
     home.source.items = [*[ad(n) for n in range(5)], ad(9, OTHER_AD)]
     async with home.core() as core:
@@ -147,7 +150,7 @@ async def test_bad_items_are_problems_and_the_others_go_on(home: Home) -> None:
     async with home.core() as core:
         assert await settled(core, 2) == {"red_hot": 2}
         problems = {p.place: p.reason for p in await core.store.signals.problems("ads")}
-        status = next(s for s in core.source_statuses() if s.name == "ads")
+        status = next(s for s in core.traffic.source_statuses() if s.name == "ads")
     assert problems["row 2"] == "a bracket is missing"
     assert any("no text" in reason for reason in problems.values())
     assert (status.accepted, status.problems) == (2, 2)
@@ -158,9 +161,9 @@ async def test_what_a_source_yielded_before_it_failed_is_kept(home: Home) -> Non
     home.source.error = Retry("the site is slow", after_s=3600)
     async with home.core() as core:
         await settled(core, 1)
-        await until(lambda: core.source_statuses()[0].state == "retrying")
+        await until(lambda: core.traffic.source_statuses()[0].state == "retrying")
         home.source.error = None
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         await until(lambda: len(home.source.polls) == 2)
     assert home.source.polls == [None, "1"]
 
@@ -168,13 +171,13 @@ async def test_what_a_source_yielded_before_it_failed_is_kept(home: Home) -> Non
 async def test_a_source_that_needs_a_person_waits_for_one(home: Home) -> None:
     home.source.error = NeedsAttention("the key has run out", hint="make a new one")
     async with home.core() as core:
-        await until(lambda: core.source_statuses()[0].state == "paused")
-        status = core.source_statuses()[0]
+        await until(lambda: core.traffic.source_statuses()[0].state == "paused")
+        status = core.traffic.source_statuses()[0]
         assert (status.reason, status.hint) == ("the key has run out", "make a new one")
         home.source.error = None
         home.source.items = [ad(1)]
-        core.resume("ads")
-        core.poll_now("ads")
+        core.traffic.resume("ads")
+        core.traffic.poll_now("ads")
         await settled(core, 1)
 
 
@@ -182,7 +185,7 @@ async def test_repeats_are_not_stored_again(home: Home) -> None:
     home.source.items = [SignalDraft(text=AD, external_id="x"), SignalDraft(text=AD + " Updated.", external_id="x")]
     async with home.core() as core:
         await settled(core, 1)
-        await until(lambda: core.source_statuses()[0].repeats == 1)
+        await until(lambda: core.traffic.source_statuses()[0].repeats == 1)
 
 
 async def test_a_refused_delivery_is_dead_and_can_be_revived(home: Home) -> None:
@@ -195,7 +198,7 @@ async def test_a_refused_delivery_is_dead_and_can_be_revived(home: Home) -> None
         assert dead[0].error == "no such list"
         home.sink.fail = lambda lead, key: None
         await core.store.outbox.revive(dead[0].id)
-        core.wake_sinks()
+        core.traffic.wake_sinks()
         await until(lambda: home.sink.leads)
     assert len(set(home.sink.tries)) == 1, "the key never changes"
 

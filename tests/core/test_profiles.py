@@ -56,7 +56,7 @@ async def test_one_signal_can_be_a_lead_for_two_icps_and_none_for_a_third(home: 
         await core.store.icps.add(third)
         await core.icps_changed()
         home.source.items = [SignalDraft(text=AD, title="First marketer", company="Acme GmbH", external_id="1")]
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         await settled(core, 1)
         leads = (await core.store.leads.list(limit=10)).items
         row = (await core.store.signals.list()).items[0]

@@ -156,7 +156,7 @@ async def test_a_desk_is_filled_from_the_journal_at_the_next_start(home: Home, m
     before = sum(request.role is Role.TRIAGE for request in model.asked)
     home.source.items += [ad(100)]
     async with home.core() as core:
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         await settled(core, 9)
         [row] = [row for row in await triaged(core) if row.signal_id == 9]
     asked = sum(request.role is Role.TRIAGE for request in model.asked) - before
@@ -172,7 +172,7 @@ async def test_verdicts_teach_the_scales(home: Home, model: LabelModel, monkeypa
         for lead in (await core.store.leads.list(limit=50)).items:
             await core.store.leads.verdict(lead.id, "accept" if lead.id % 2 else "reject")
         home.source.items += [ad(100), ad(101)]
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         await settled(core, 32)
         last = (await triaged(core))[-1]
     assert last.answer is not None

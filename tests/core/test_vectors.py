@@ -312,7 +312,7 @@ async def test_the_reader_is_told_how_near_a_signal_is(home: Home, monkeypatch: 
     async with home.core() as core:
         monkeypatch.setattr(core.pipeline._vectors, "similarities", similarities)
         home.source.items = [SignalDraft(text=f"{AD} Ad {n}.", title=f"{'Finder' if n % 2 else 'Far'} {n}") for n in range(6)]
-        core.poll_now("ads")
+        core.traffic.poll_now("ads")
         await settled(core, 6)
         rows = (await core.store.signals.list(limit=10)).items
     assert {row.title.split()[0]: told[row.id] for row in rows} == {"Finder": 0.25, "Far": None}

@@ -99,7 +99,7 @@ def test_stop_in_the_middle_of_a_model_call(make_home: Make) -> None:
 
 def test_ollama_absent_at_start_then_there(make_home: Make) -> None:
     port = free_port()
-    home = make_home(models={"endpoint": f"http://127.0.0.1:{port}"})
+    home = make_home(models={"endpoint": f"http://127.0.0.1:{port}"}, prefilter={"mode": "fixed"})
     home.start()
     home.client.post("/api/icp/", ICP)
     assert home.status()["state"] == "degraded"

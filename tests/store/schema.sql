@@ -8,6 +8,45 @@ CREATE TABLE activity (
   data TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 
+CREATE TABLE arrival (
+  chooser_id INTEGER NOT NULL REFERENCES chooser (id),
+  bin INTEGER NOT NULL,
+  passed INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (chooser_id, bin, passed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE choice (
+  id INTEGER PRIMARY KEY,
+  chooser_id INTEGER NOT NULL REFERENCES chooser (id),
+  signal_id INTEGER NOT NULL REFERENCES signal (id),
+  score REAL NOT NULL,
+  threshold REAL NOT NULL,
+  floor REAL NOT NULL,
+  near REAL NOT NULL,
+  reach REAL NOT NULL,
+  audited INTEGER NOT NULL,
+  matched INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE chooser (
+  id INTEGER PRIMARY KEY,
+  icp_id INTEGER NOT NULL REFERENCES icp (id),
+  scope TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  deciding TEXT NOT NULL,
+  ranking TEXT NOT NULL,
+  fixed TEXT NOT NULL,
+  learnt TEXT NOT NULL,
+  state TEXT NOT NULL,
+  cursor INTEGER NOT NULL DEFAULT 0,
+  user_cursor INTEGER NOT NULL DEFAULT 0,
+  trained INTEGER NOT NULL DEFAULT 0,
+  made_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE company (
   id INTEGER PRIMARY KEY,
   name TEXT,
@@ -217,6 +256,18 @@ CREATE TABLE schedule (
   updated_at_ms INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE scorer (
+  id INTEGER PRIMARY KEY,
+  icp_id INTEGER NOT NULL REFERENCES icp (id),
+  content TEXT NOT NULL,
+  version TEXT NOT NULL,
+  body BLOB NOT NULL,
+  verdicts INTEGER NOT NULL,
+  labels INTEGER NOT NULL,
+  dropped INTEGER NOT NULL,
+  made_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE signal (
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL,
@@ -302,6 +353,16 @@ CREATE TABLE "verdict" (
 
 CREATE INDEX activity_lead ON activity (lead_id, id);
 
+CREATE INDEX choice_audited ON choice (chooser_id, matched) WHERE audited = 1;
+
+CREATE UNIQUE INDEX choice_once ON choice (chooser_id, signal_id);
+
+CREATE INDEX choice_order ON choice (chooser_id, id);
+
+CREATE INDEX choice_signal ON choice (signal_id);
+
+CREATE UNIQUE INDEX chooser_epoch ON chooser (icp_id, scope, epoch);
+
 CREATE UNIQUE INDEX company_domain ON company (domain) WHERE domain IS NOT NULL AND merged_into IS NULL;
 
 CREATE UNIQUE INDEX company_name_alone ON company (name_key) WHERE domain IS NULL AND merged_into IS NULL;
@@ -343,6 +404,8 @@ CREATE INDEX outbox_standing ON outbox (sink, state);
 CREATE INDEX reuse_evidence ON reuse (icp_id, scope, kind, of_signal_id, wrong, certified);
 
 CREATE UNIQUE INDEX reuse_once ON reuse (signal_id, icp_id, scope);
+
+CREATE UNIQUE INDEX scorer_version ON scorer (icp_id, content, version);
 
 CREATE INDEX signal_company ON signal (company_id) WHERE company_id IS NOT NULL;
 

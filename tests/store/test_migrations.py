@@ -64,7 +64,7 @@ def test_every_table_is_strict_and_has_the_name_of_the_plan(tmp_path: Path) -> N
     assert set(tables) == {
         "icp", "company", "contact", "signal", "judgement", "lead", "lead_signal", "activity", "verdict", "dossier",
         "embedding", "outbox", "source_cursor", "source_problem", "prompt_version", "experiment", "schedule", "migration",
-        "sketch", "sketch_band", "reuse", "icp_expansion",
+        "sketch", "sketch_band", "reuse", "icp_expansion", "scorer", "chooser", "choice", "arrival",
     }  # fmt: skip
     assert set(tables.values()) == {1}
 

@@ -67,7 +67,7 @@ class FlowRoutes:
 
     async def sources(self, call: Call) -> SourceList:
         """All that the settings name."""
-        return SourceList(items=[SourceOut.model_validate(s) for s in self._house.core.source_statuses()])
+        return SourceList(items=[SourceOut.model_validate(s) for s in self._house.core.traffic.source_statuses()])
 
     async def source(self, call: Call) -> SourceDetail:
         """One of them."""
@@ -78,28 +78,28 @@ class FlowRoutes:
 
     async def poll(self, call: Call) -> Done:
         """Ahead of its time."""
-        self._running(call.name, self._house.core.poll_now(self._source(call.name).name))
+        self._running(call.name, self._house.core.traffic.poll_now(self._source(call.name).name))
         return Done(message=f"'{call.name}' is polled now")
 
     async def pause(self, call: Call) -> Done:
         """Until resumed."""
-        self._running(call.name, self._house.core.pause(self._source(call.name).name))
+        self._running(call.name, self._house.core.traffic.pause(self._source(call.name).name))
         return Done(message=f"'{call.name}' rests until it is resumed")
 
     async def resume(self, call: Call) -> Done:
         """At work again."""
-        self._running(call.name, self._house.core.resume(self._source(call.name).name))
+        self._running(call.name, self._house.core.traffic.resume(self._source(call.name).name))
         return Done(message=f"'{call.name}' is at work again")
 
     async def sinks(self, call: Call) -> SinkList:
         """All that the settings name."""
-        return SinkList(items=[_sink(state) for state in await self._house.core.sink_statuses()])
+        return SinkList(items=[_sink(state) for state in await self._house.core.traffic.sink_statuses()])
 
     async def test_sink(self, call: Call) -> SinkTested:
         """What the sink says of its other side; what it raises is the answer, by name."""
         try:
             async with asyncio.timeout(TEST_LIMIT_S):
-                receipt = await self._house.core.test_sink(call.name)
+                receipt = await self._house.core.traffic.test_sink(call.name)
         except TimeoutError:
             raise ApiError(504, "sink_slow", f"no answer within {TEST_LIMIT_S:.0f} s") from None
         except LeaddError as error:
@@ -125,7 +125,7 @@ class FlowRoutes:
                 409, "wrong_state", f"delivery {row.id} is {row.state}", "only one that is not under way is tried again"
             )
         await self._house.store.outbox.revive(row.id)
-        self._house.core.wake_sinks()
+        self._house.core.traffic.wake_sinks()
         return DeliveryOut.model_validate(await self._delivery(call.id))
 
     async def drop(self, call: Call) -> DeliveryOut:
@@ -143,7 +143,7 @@ class FlowRoutes:
         return row
 
     def _source(self, name: str) -> SourceStatus:
-        for status in self._house.core.source_statuses():
+        for status in self._house.core.traffic.source_statuses():
             if status.name == name:
                 return status
         raise ApiError(404, "not_found", f"no source is named '{name[:80]}'", "GET /api/sources lists them")

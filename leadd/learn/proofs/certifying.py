@@ -162,6 +162,11 @@ class Certifier:
         """The threshold in force: scores at or above it pass. 0 passes everything."""
         return float(self.edges[max(evidence.level for evidence in self._evidence.values())])
 
+    @property
+    def drift(self) -> float:
+        """How strongly the last positives speak for a drift, of the kind that speaks loudest: an alarm at 1."""
+        return max(evidence.drift.evidence for evidence in self._evidence.values())
+
     def policy(self) -> Policy:
         """Who is asked now. Keep it with each signal until its label comes: `observe` needs the one that drew it."""
         positives = int(max(evidence.found.sum() for evidence in self._evidence.values()))

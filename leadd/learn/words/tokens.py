@@ -7,6 +7,7 @@ and the law, and names departments that nobody is wanted for. So a word counts b
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -53,6 +54,27 @@ _NAMES_A_ROLE = re.compile(
 )
 
 
+_TO_THE_READER = re.compile(
+    r"\b(?:ignore|disregard|forget|ignoriere|vergiss|ignorez?|oubliez?|ignora|olvida)\b.{0,40}"
+    r"\b(?:instruction|prompt|rule|anweisung|regel|consigne|instruccion|regla)|"
+    r"^\W*(?:(?:assistant|system|user|ai|llm|model)\s*:|(?:assistant|classifier|chatbot|language model)\s*,)|"
+    r"\b(?:reading|reviewing|screening|dear|you are an?)\s+(?:ai|llm|model|assistant|classifier|language model)\b|"
+    r"\b(?:answer|reply|respond|say|output|antworte|repond[sz]?|responde)\b(?: (?:with|mit|par|con))?"
+    r"[ \"':]{0,4}(?:yes|no|ja|nein|oui|non|si|true|false)\b|"
+    r"<\|?/?(?:im_start|im_end|system|user|assistant|inst)|\[/?inst\]|^\W*#+\s*(?:system|assistant|user)\b|"
+    r"[\"'](?:label|icp_match|match|worth|score|total_score|role)[\"']\s*:|"
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|<!--"
+)
+"""What speaks to whoever judges the text rather than to whoever reads it for a job. Such a line is not counted."""
+_STUFFED_WORDS, _STUFFED_VARIETY = 12, 1.5
+"""A line of so many words whose variety (different words over the root of all: Guiraud 1954; people write 4 and more) is no
+higher says one thing over and over: it is not counted, and its words are not counted anywhere in the text."""
+_UNSEEN = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]")
+"""Characters that take no room: they hide words from a machine, or words for a machine."""
+_MIXED_SCRIPTS = regex.compile(r"\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}")
+"""Letters of another script that look alike within a word: nobody types so who writes for people."""
+
+
 def split_words(folded: str) -> list[str]:
     """The words of a folded text in order; of scripts without spaces every two neighbouring characters."""
     if folded.isascii():
@@ -95,21 +117,42 @@ class TextWords:
 
 
 def read_text(text: str) -> TextWords:
-    """The words of a text with the weight of their zone. Time is linear in the text."""
+    """The words of a text with the weight of their zone, without lines that are there for a machine to read. Time is linear in
+    the text."""
     folded = fold(text[:MAX_CHARS])
+    if not folded.isascii():
+        folded = _UNSEEN.sub("", folded)
     found: list[str] = []
     counts: list[float] = []
+    stuffed: set[str] = set()
     zone = PLAIN
     for line in folded.split("\n"):
         if not line or line.isspace():
             continue
         words = split_words(line)
+        if _is_stuffed(words):
+            stuffed.update(words)
+            continue
+        if _speaks_to_a_judge(line):
+            continue
         if len(words) <= 9:
             zone = _zone_of(line, zone)
         here = ASIDE if zone != ASIDE and _ASIDE_LINE.search(line) else zone
         found += words
         counts += _counts(line, words, here)
+    if stuffed:
+        kept = [place for place, word in enumerate(found) if word not in stuffed]
+        return TextWords([found[place] for place in kept], [counts[place] for place in kept])
     return TextWords(found, counts)
+
+
+def _is_stuffed(words: list[str]) -> bool:
+    return len(words) >= _STUFFED_WORDS and len(set(words)) <= _STUFFED_VARIETY * math.sqrt(len(words))
+
+
+def _speaks_to_a_judge(line: str) -> bool:
+    """Whether a line is there for a machine and not for people."""
+    return _TO_THE_READER.search(line) is not None or (not line.isascii() and _MIXED_SCRIPTS.search(line) is not None)
 
 
 def _zone_of(line: str, zone: float) -> float:
