@@ -8,6 +8,7 @@ The interval of the difference is looked at after every 20 outcomes.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import sys
 from dataclasses import dataclass
@@ -43,8 +44,35 @@ def main(argv: list[str] | None = None) -> int:
     for r in results(quick=args.quick):
         print(f"{r.name:28} {r.runs:6,}  {r.promoted:8.2%}  {r.rolled_back:11.2%}  {r.outcomes:8,.0f}")
     print(f"runs that the class itself ends otherwise: {disagreements(3 if args.quick else 40)}")
+    for line in outside(3 if args.quick else 100):
+        print(line)
     print(f"interval of the difference: misses the truth at some look in {uncovered(20 if args.quick else 300):.1%} of runs")
     return 0
+
+
+def outside(runs: int) -> list[str]:
+    """What another's betting test of the difference (ville.BettingABTest, two-sided at 5%) finds on such streams; nothing
+    where it is not installed."""
+    if importlib.util.find_spec("ville") is None:
+        return ["ville is not installed: pip install '.[bench]'"]
+    import ville  # noqa: PLC0415 - not everybody has it
+
+    lines = []
+    for name, rate_b, count in (("A/A 30%", 0.3, 1200), ("lift 30% to 40%", 0.4, 1200), ("harm 30% to 15%", 0.15, 300)):
+        found = 0
+        ends: list[str] = []
+        for seed in range(runs):
+            rng = np.random.default_rng([SEED, seed])
+            in_b = rng.random(count) < 0.5
+            good = rng.random(count) < np.where(in_b, rate_b, 0.3)
+            test = ville.BettingABTest(grid=2000).update(good.astype(float), in_b.astype(float))
+            found += test.stopping_time() is not None
+            one = Experiment("outside")
+            decided = [one.observe("B" if b else "A", bool(g)) for b, g in zip(in_b, good, strict=True)]
+            ends.append(decided[-1])
+        ours = ", ".join(f"{word} {ends.count(word) / runs:.1%}" for word in ("promote", "roll back"))
+        lines.append(f"{name:28} {runs:6,}  ville finds a difference in {found / runs:.1%}; ours on the same streams: {ours}")
+    return lines
 
 
 def results(*, quick: bool = False) -> list[Result]:

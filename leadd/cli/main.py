@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tune": ("tune", "Teach a model your verdicts; it is taken only where it wins."),
     "models": ("models", "Show the models that leadd asks, and fetch missing ones."),
     "prompts": ("prompts", "Show, test, compare and roll back the prompts."),
+    "experiment": ("experiment", "Try another version of a prompt on a share of the companies."),
     "reload-prompts": ("prompts", "Read the prompt files again; the last good ones stay where one is bad."),
     "rejudge": ("signals", "Judge signals again that no language model has seen."),
     "prefilter": ("prefilter", "Show what the prefilter promises; go back to an earlier scorer."),

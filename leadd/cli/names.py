@@ -43,6 +43,11 @@ def prompts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return _starting(incomplete, [p["name"] for p in _items("/api/prompts")])
 
 
+def experiments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of experiments."""
+    return _starting(incomplete, [e["name"] for e in _items("/api/experiments")])
+
+
 def _items(path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _ask(path).get("items", [])
     return found

@@ -180,6 +180,27 @@ def _show_trial(report: dict[str, Any], strict: bool) -> None:
 
 
 @prompts.command()
+@click.argument("name", type=click.Choice(["triage", "classification"]))
+@click.option("--budget", type=click.IntRange(1, 2000), default=40, show_default=True, help="Calls of models in all.")
+@click.option("--candidates", type=click.IntRange(1, 10), default=3, show_default=True, help="How many proposals.")
+@click.option("--live-model", default="", help="Who proposes; else the largest model that is set.")
+@click.option("--experiment", is_flag=True, help="Start an experiment with what is proposed.")
+@click.option("--yes", is_flag=True, help="Do not ask; a proposal without a gain is left.")
+@json_option
+def improve(name: str, budget: int, candidates: int, live_model: str, experiment: bool, yes: bool, as_json: bool) -> None:
+    """Let a model propose edits out of what went wrong, and measure them on companies that it has not seen.
+
+    You see what would change and the gain with its 95% interval. With your consent the proposal becomes the candidate; it is
+    in force only after `leadd prompts label NAME candidate production`, or an experiment.
+    """
+    from leadd.cli.improving import look_for, take
+
+    found = look_for(name, {"budget": budget, "candidates": candidates, "model": live_model}, as_json)
+    if found is not None:
+        take(name, found, experiment=experiment, yes=yes, as_json=as_json)
+
+
+@prompts.command()
 def schema() -> None:
     """Print the JSON schema of prompt files, for editors."""
     from leadd.prompting.editor_schema import editor_schema

@@ -16,7 +16,9 @@ from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.earlier import ReuseFigures
 from leadd.core.events import EventBus
 from leadd.core.expansions import InForce
+from leadd.core.experiments import Experiments
 from leadd.core.finder import Found
+from leadd.core.improving import Improver
 from leadd.core.intake import Accepted
 from leadd.core.profiles import Profile
 from leadd.core.prompt_desk import PromptDesk
@@ -229,6 +231,10 @@ class House(Protocol):
     def prompt_desk(self) -> PromptDesk: ...
     @property
     def prompt_lab(self) -> PromptLab: ...
+    @property
+    def experiments(self) -> Experiments: ...
+    @property
+    def improver(self) -> Improver: ...
     @property
     def registry(self) -> Plugins: ...
     @property

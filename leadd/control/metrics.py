@@ -34,8 +34,7 @@ CODES = ("2xx", "3xx", "4xx", "5xx", "gone")
 
 AREAS = (
     "classify", "cache", "icp", "leads", "signals", "prefilter", "ingest", "sources", "sinks", "deliveries", "events", "models",
-    "prompts",
-    "daemon", "none",
+    "prompts", "experiments", "daemon", "none",
 )  # fmt: skip
 """Areas of routes; none: no route was found, or the caller was refused before one was looked for."""
 

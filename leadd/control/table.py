@@ -14,8 +14,10 @@ from leadd.control.router import Route
 from leadd.control.routes.cache import CacheRoutes
 from leadd.control.routes.classify import ClassifyRoutes
 from leadd.control.routes.events import EventRoutes
+from leadd.control.routes.experiments import ExperimentRoutes
 from leadd.control.routes.flow import FlowRoutes
 from leadd.control.routes.icp import IcpRoutes
+from leadd.control.routes.improve import ImproveRoutes
 from leadd.control.routes.ingest import IngestRoutes
 from leadd.control.routes.leads import LeadRoutes
 from leadd.control.routes.models import ModelRoutes
@@ -48,6 +50,8 @@ class Table:
             EventRoutes(house),
             ModelRoutes(house),
             PromptRoutes(house),
+            ImproveRoutes(house),
+            ExperimentRoutes(house),
             system,
         )
         self.routes: tuple[Route, ...] = tuple(route for area in areas for route in area.table())

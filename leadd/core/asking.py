@@ -11,12 +11,12 @@ from typing import Any
 
 from leadd.api import Bucket, Clock, LeaddError, ModelFailure, Reject, Role, SignalDraft
 from leadd.core import outcomes
+from leadd.core.arms import Arms
 from leadd.core.intake import prepare, with_contacts
 from leadd.core.pipeline import MODEL, Done, Pipeline
 from leadd.core.profiles import Profiles
 from leadd.core.questions import PERSON_PRIORITY
 from leadd.inference import Inference, is_outage
-from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.rows import NewSignal
 
@@ -81,7 +81,7 @@ class Asking:
         pipeline: Pipeline,
         profiles: Profiles,
         inference: Inference,
-        prompts: PromptBook,
+        arms: Arms,
         clock: Clock,
         log: logging.Logger,
         *,
@@ -92,7 +92,7 @@ class Asking:
         self._pipeline = pipeline
         self._profiles = profiles
         self._inference = inference
-        self._prompts = prompts
+        self._arms = arms
         self._owner = owner
         self._clock = clock
         self._log = log
@@ -216,7 +216,7 @@ class Asking:
 
     def _present_basis(self) -> str:
         """Names all that shapes an answer besides the text; a change of any makes remembered results worthless."""
-        return f"{self._profiles.revision}/{self._prompts.revision}/{self._inference.revision}"
+        return f"{self._profiles.revision}/{self._arms.revision}/{self._inference.revision}"
 
     def _recall(self, row: NewSignal, basis: str) -> ClassifyResult | None:
         """The remembered result of an equal request."""

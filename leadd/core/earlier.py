@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from leadd.api import Signal
 from leadd.config.settings import NearSettings
 from leadd.core import nearby, outcomes
+from leadd.core.arms import Arms
 from leadd.core.nearby import Candidate, Nearby, NearReading
 from leadd.core.outcomes import Outcome
 from leadd.core.prefilter import Keep
@@ -18,7 +19,6 @@ from leadd.core.scoring import Thresholds
 from leadd.core.standing_answers import TWIN, StandingAnswers
 from leadd.core.twins import Twins
 from leadd.inference import Inference
-from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.reuse_rows import NewReuse, NewSketch, ReuseCounts, Trace
 from leadd.store.rows import SignalRow
@@ -60,12 +60,10 @@ class ReuseFigures:
 class EarlierReadings:
     """Looks for earlier readings, signal by signal (`search`), and gives the figures."""
 
-    def __init__(
-        self, store: Store, inference: Inference, prompts: PromptBook, thresholds: Thresholds, settings: NearSettings
-    ) -> None:
+    def __init__(self, store: Store, inference: Inference, arms: Arms, thresholds: Thresholds, settings: NearSettings) -> None:
         self._store = store
         self._settings = settings
-        self._answers = StandingAnswers(store, inference, prompts)
+        self._answers = StandingAnswers(store, inference, arms)
         self._thresholds = thresholds
         self._twins = Twins(store, self._answers)
         self._nearby = Nearby(store, self._answers, settings)
@@ -149,7 +147,7 @@ class Search:
         taken = await self._twins.reading(self._twin, self._signal, profile, keep)
         if taken is None:
             return None
-        scope = self._answers.scope(profile)
+        scope = self._answers.scope(profile, self._signal)
         self._reuses.append(NewReuse(profile.id, self._twin.id, TWIN, scope, calls=taken.calls, tokens=taken.tokens))
         return taken.reading
 

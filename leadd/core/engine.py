@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from leadd.api import Clock, Method, Problem, Role, SignalDraft
 from leadd.config.settings import Settings
 from leadd.core import scoring
+from leadd.core.arms import Arms
 from leadd.core.asking import Asking, ClassifyRequest, ClassifyResult
 from leadd.core.choosing import Chooser
 from leadd.core.dossiers import Dossiers
@@ -77,16 +78,17 @@ class Core:
         self.traffic = Traffic(
             store, self.intake, self.events, self.supervisor, clock, log, owner=self.owner, sources=sources, sinks=sinks
         )
+        self.arms = Arms(prompts)
         reader = Reader(
-            store, inference, prompts, clock,
+            store, inference, self.arms, clock,
             worth_from=settings.inference.worth_from, details_from=settings.inference.details_from,
         )  # fmt: skip
         self.kept = KeptAnswers(store, reader, self.profiles, inference)
         points = scoring.Thresholds(settings.scoring.red_hot, settings.scoring.warm, settings.scoring.nurture)
         near = settings.cache.near.model_copy(update={"enabled": settings.cache.enabled and settings.cache.near.enabled})
-        self.earlier = EarlierReadings(store, inference, prompts, points, near)
+        self.earlier = EarlierReadings(store, inference, self.arms, points, near)
         self.chooser = Chooser(
-            store, inference, StandingAnswers(store, inference, prompts), self.profiles, self.events, clock, log,
+            store, inference, StandingAnswers(store, inference, self.arms), self.profiles, self.events, clock, log,
             settings.prefilter,
         )  # fmt: skip
         self.pipeline = Pipeline(
@@ -94,7 +96,7 @@ class Core:
             owner=self.owner, sinks=self.traffic.sink_refs, wake=lambda: self.supervisor.wake("pipeline"),
         )  # fmt: skip
         self.asking = Asking(
-            store, self.pipeline, self.profiles, inference, prompts, clock, log, owner=self.owner,
+            store, self.pipeline, self.profiles, inference, self.arms, clock, log, owner=self.owner,
             keep_s=settings.cache.ttl_s if settings.cache.enabled else 0.0,
         )  # fmt: skip
         self.finder = Finder(store, self.pipeline.vectors, clock, log, has_embedder=settings.models.embed.enabled)

@@ -118,7 +118,7 @@ class Nearby:
             taken = await self._answers.of(candidate.signal_id, signal, profile, keep, how=NEAR)
             if taken is None or not _speak_alike(keep, taken.prefilter):
                 continue
-            scope = self._answers.scope(profile)
+            scope = self._answers.scope(profile, signal)
             certified = self.bound(await self._store.sketches.evidence(profile.id, scope)).is_certified
             take = certified and not self.is_drawn(signal, scope)
             return NearReading(taken, candidate, take, certified, scope)

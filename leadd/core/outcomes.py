@@ -92,7 +92,18 @@ def read(
     else:
         found = scored(signal, profile, reading.classification, reading.method, contacts, thresholds, reading)
     is_own = is_own and reading.method != Method.EVIDENCE
+    if choice is not None and choice.audited and is_own:
+        found = replace(found, judgements=(*found.judgements, _audit_judgement(signal, profile, choice, found)))
     return replace(found, choice=choice, is_own=is_own)
+
+
+def _audit_judgement(signal: Signal, profile: Profile, choice: Choice, found: Outcome) -> NewJudgement:
+    """The journal row of a look below the threshold: a match there is a miss of the prefilter."""
+    return NewJudgement(
+        signal_id=signal.id, icp_id=profile.id, stage="audit", decision="miss" if found.makes_lead else "no",
+        method=found.method, rule="audit", score=round(100 * choice.score, 1), threshold=round(100 * choice.threshold, 1),
+        reasons=(FOUND_BY_AUDIT,) if found.makes_lead else ("Read as a sample of what is dropped: rightly dropped.",),
+    )  # fmt: skip
 
 
 def scored(

@@ -156,6 +156,29 @@ class PromptDesk:
             self._log.info("prompt %s is the candidate", template.info.with_hash)
             return template.info
 
+    async def ready(self, name: str, version: str | None = None) -> Template:
+        """A version that may be asked with: its cases hold, and its text is kept. Raises PromptError."""
+        async with self._lock:
+            template = await self._find(name, version)
+            await self._check(template)
+            await self._remember([template])
+            return template
+
+    async def adopt(self, template: Template) -> PromptInfo:
+        """Take in a version that no file holds, as the candidate. Raises PromptError where its cases do not hold."""
+        async with self._lock:
+            await self._check(template)
+            await self._remember([template])
+            await self._put_label(template.info.name, CANDIDATE, template)
+            self.book.propose(template.info.name, template)
+            self._log.info("prompt %s is the candidate", template.info.with_hash)
+            return template.info
+
+    async def next_version(self, name: str) -> int:
+        """A number that no version of a prompt had yet."""
+        kept = [row.version for row in await self._store.prompts.list(name)]
+        return 1 + max([*kept, *(template.info.version for template in self.book.known(name))], default=0)
+
     async def undo(self, name: str) -> PromptInfo:
         """End a rollback: the newest version of the files is in force again. Raises PromptError where there was none."""
         async with self._lock:

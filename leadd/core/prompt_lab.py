@@ -71,7 +71,7 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class _Budget:
+class Budget:
     """Calls that the model may still be asked."""
 
     left: int
@@ -105,7 +105,7 @@ class PromptLab:
         if name not in STAGES:
             raise PromptError(f"answers of '{name}' are prose and always differ; compare {' or '.join(STAGES)}")
         stage, role = STAGES[name]
-        found, budget = Comparison(name, a.info, b.info), _Budget(calls)
+        found, budget = Comparison(name, a.info, b.info), Budget(calls)
         profiles = {profile.id: profile for profile in self._profiles.current}
         pairs = [p for p in await self._store.judgements.latest_asked(stage, min(last, MOST)) if p[1] in profiles]
         ids = sorted({signal_id for signal_id, _ in pairs})
@@ -126,7 +126,7 @@ class PromptLab:
 
     async def _one(
         self, found: Comparison, signal: SignalRow, profile: Profile, rows: Sequence[JudgementRow],
-        versions: tuple[Template, Template], budget: _Budget,
+        versions: tuple[Template, Template], budget: Budget,
     ) -> None:  # fmt: skip
         found.looked_at += 1
         if rows and all(_is_settled(row) for row in rows):
@@ -146,7 +146,7 @@ class PromptLab:
             found.changes.append(Change(signal.id, profile.icp.name, signal.title, signal.company, told[0], told[1]))
 
     async def _answer(
-        self, signal: SignalRow, profile: Profile, rows: Sequence[JudgementRow], template: Template, budget: _Budget
+        self, signal: SignalRow, profile: Profile, rows: Sequence[JudgementRow], template: Template, budget: Budget
     ) -> tuple[Mapping[str, Any] | None, str]:
         """What a version says of a signal, from the journal, the cache, or (where a call is left) the model."""
         for row in reversed(rows):
@@ -164,6 +164,23 @@ class PromptLab:
             budget.failed += 1
             return None, ""
         return (answer.data, "model") if answer.provenance.method is Method.MODEL else (None, "")
+
+    async def answers(self, name: str, signal_id: int, icp_id: int) -> list[JudgementRow]:
+        """What was ever said of a signal with any version of a prompt, by models that still play the role, oldest first."""
+        stage, role = STAGES[name]
+        rows = await self._store.judgements.answers_of([signal_id], stage)
+        return _by_pair(rows, self._inference.digests_of(role)).get((signal_id, icp_id), [])
+
+    async def says(
+        self, signal: SignalRow, profile: Profile, rows: Sequence[JudgementRow], template: Template, budget: Budget
+    ) -> bool | None:
+        """Whether a version says yes (or match) to a signal, out of `rows`, the cache or the model; None where that is not
+        known and no call is left."""
+        answer, _ = await self._answer(signal, profile, rows, template, budget)
+        if answer is None:
+            return None
+        said = answer.get("said") or answer
+        return bool(said.get("worth") if template.info.name == "triage" else answer.get("icp_match"))
 
     def _question(self, signal: SignalRow, profile: Profile, template: Template) -> Question:
         """As the pipeline would put it, so that its answers are found in the cache."""

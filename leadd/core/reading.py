@@ -8,6 +8,7 @@ from typing import Any
 
 from leadd.api import Classification, Clock, Method, ModelFailure, Role, Signal
 from leadd.core import questions, triage
+from leadd.core.arms import Arms
 from leadd.core.choices import Choice
 from leadd.core.excerpts import Excerpt
 from leadd.core.prefilter import Keep
@@ -16,7 +17,6 @@ from leadd.core.questions import Shown
 from leadd.core.scales import Scales
 from leadd.core.triage import NO, YES, Decision
 from leadd.inference import Answer, Inference, Question
-from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.rows import JudgementRow, NewJudgement
 
@@ -73,14 +73,14 @@ class Reader:
     """
 
     def __init__(
-        self, store: Store, inference: Inference, prompts: PromptBook, clock: Clock, *, worth_from: float = 0.5,
+        self, store: Store, inference: Inference, arms: Arms, clock: Clock, *, worth_from: float = 0.5,
         details_from: int = 60,
     ) -> None:  # fmt: skip
         self._store = store
         self._inference = inference
-        self._prompts = prompts
+        self._arms = arms
         self._details_from = details_from
-        self._scales = Scales(store, inference, prompts, clock, worth_from=worth_from)
+        self._scales = Scales(store, inference, arms, clock, worth_from=worth_from)
 
     async def read(
         self,
@@ -154,7 +154,7 @@ class Reader:
             course.unwritten.append(row)
             return _triaged(answer.data, row.method, row.reasons)
         decision = await self._scales.decide(
-            profile, course.known, answer.data, answer.provenance.digest, answer.provenance.prompt_hash,
+            signal, profile, course.known, answer.data, answer.provenance.digest, answer.provenance.prompt_hash,
             stands_for=many, priority=course.priority or round(course.known.keep.rank),
         )  # fmt: skip
         course.unwritten.append(weighed(row, decision))
@@ -171,8 +171,8 @@ class Reader:
         )  # fmt: skip
 
     def _show(self, name: str, role: Role, course: _Course, most_chars: int) -> Shown:
-        return questions.show(
-            self._prompts, name, course.profile.icp, course.signal, ceiling_chars=most_chars,
+        return questions.show_template(
+            self._arms.template(name, course.signal), course.profile.icp, course.signal, ceiling_chars=most_chars,
             chars_per_token=self._inference.chars_per_token(role), limit_tokens=self._inference.token_budget(role),
         )  # fmt: skip
 

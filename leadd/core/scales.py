@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from leadd.api import Clock, Method, ModelFailure, Role, Signal
 from leadd.core import questions, triage
+from leadd.core.arms import Arms
 from leadd.core.profiles import Profile
 from leadd.core.questions import PERSON_PRIORITY
 from leadd.core.triage import Decision, Known
 from leadd.inference import Inference
 from leadd.learn import Desk, log_odds
 from leadd.learn import Known as Example
-from leadd.prompting import PromptBook
 from leadd.store import Store
 
 LOOK_EVERY_S = 15.0
@@ -40,10 +40,10 @@ class _Bench:
 class Scales:
     """Joins what is known of a signal. Keeps a desk for each ICP, filled from the journal when it is first needed."""
 
-    def __init__(self, store: Store, inference: Inference, prompts: PromptBook, clock: Clock, *, worth_from: float) -> None:
+    def __init__(self, store: Store, inference: Inference, arms: Arms, clock: Clock, *, worth_from: float) -> None:
         self._store = store
         self._inference = inference
-        self._prompts = prompts
+        self._arms = arms
         self._clock = clock
         self._worth_from = worth_from
         self._benches: dict[int, _Bench] = {}
@@ -55,7 +55,7 @@ class Scales:
     async def stands_for(self, signal: Signal, profile: Profile, known: Known, priority: int) -> tuple[int, Decision | None]:
         """How many signals the model's answer on this one would stand for; for 0 the model need not be asked, and the decision
         comes along. Where no language model would answer, it is asked whatever it is: the reader of evidence decides alone."""
-        asked = await self._asked()
+        asked = await self._asked(signal)
         if not asked:
             return 1, None
         desk = await self._desk(profile, asked)
@@ -68,12 +68,12 @@ class Scales:
         return 0, Decision(known, asked, desk.join(facts, asked), desk.weights(asked), self._worth_from, stands_for=0)
 
     async def decide(
-        self, profile: Profile, known: Known, said: dict[str, object], digest: str, prompt_hash: str, *, stands_for: int,
-        priority: int,
+        self, signal: Signal, profile: Profile, known: Known, said: dict[str, object], digest: str, prompt_hash: str, *,
+        stands_for: int, priority: int,
     ) -> Decision:  # fmt: skip
         """The model's answer `said` joined with all else. Asks once per model, prompt and ICP what the model says by habit."""
         asked = triage.asked_name(digest, prompt_hash)
-        habit = await self._habit(profile, asked, priority) if said.get("probability") is not None else None
+        habit = await self._habit(signal, profile, asked, priority) if said.get("probability") is not None else None
         odds = triage.odds_of(said, 0.0 if habit is None else log_odds(habit))
         desk = await self._desk(profile, asked)
         facts = known.facts(asked, odds)
@@ -81,17 +81,17 @@ class Scales:
         joined = desk.join(facts, asked)
         return Decision(known, asked, joined, desk.weights(asked), self._worth_from, said, odds, habit, stands_for)
 
-    async def _asked(self) -> str:
-        """Who would answer triage now, with which prompt; '' where that is no language model, or not known."""
+    async def _asked(self, signal: Signal) -> str:
+        """Who would answer triage of a signal now, with which prompt; '' where that is no language model, or not known."""
         if self._inference.availability(Role.TRIAGE).method != Method.MODEL:
             return ""
         try:
             digest = await self._inference.digest_of(Role.TRIAGE)
         except ModelFailure:
             return ""
-        return triage.asked_name(digest, self._prompts.in_force()["triage"].content_hash)
+        return triage.asked_name(digest, self._arms.template("triage", signal).info.content_hash)
 
-    async def _habit(self, profile: Profile, asked: str, priority: int) -> float | None:
+    async def _habit(self, signal: Signal, profile: Profile, asked: str, priority: int) -> float | None:
         """The model's share of yes for a text without content, None where it cannot be had now. Kept like any answer."""
         place = (asked, profile.content_hash)
         if place in self._habits:
@@ -99,7 +99,7 @@ class Scales:
         if self._clock.monotonic_s() < self._retry_s.get(place, float("-inf")):
             return None
         shown = {"title": triage.CONTENT_FREE, "text": triage.CONTENT_FREE}
-        rendered = self._prompts.render("triage", questions.variables_of(profile.icp), shown)
+        rendered = self._arms.template("triage", signal).render(questions.variables_of(profile.icp), shown)
         question = triage.content_free_question(profile.icp, rendered, priority=priority)
         try:
             answer = await self._inference.ask(question)

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 
 from leadd.api import Classification, Method, Role, Signal
+from leadd.core.arms import Arms
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
 from leadd.core.reading import RULE, Reading, prefilter_judgement
 from leadd.core.triage import NO
 from leadd.inference import Inference
-from leadd.prompting import PromptBook
 from leadd.store import Store
 from leadd.store.rows import JudgementRow, NewJudgement
 
@@ -34,10 +34,10 @@ class Taken:
 class StandingAnswers:
     """Reads the journal of earlier signals, and knows whether the same would be asked of the same models today."""
 
-    def __init__(self, store: Store, inference: Inference, prompts: PromptBook) -> None:
+    def __init__(self, store: Store, inference: Inference, arms: Arms) -> None:
         self._store = store
         self._inference = inference
-        self._prompts = prompts
+        self._arms = arms
 
     async def of(self, earlier_id: int, signal: Signal, profile: Profile, keep: Keep, *, how: str) -> Taken | None:
         """The reading of `signal` by the answers for the earlier one, or None where they no longer hold.
@@ -48,10 +48,10 @@ class StandingAnswers:
         rows = await self._store.judgements.for_signal(earlier_id)
         rows = [r for r in rows if r.icp_id == profile.id and not r.superseded and r.cache != NEAR]
         triage = _answered(rows, "triage")
-        if triage is None or not self._hold(triage, profile):
+        if triage is None or not self._hold(triage, signal, profile):
             return None
         classify = _answered(rows, "classify")
-        if classify is not None and not self._hold(classify, profile):
+        if classify is not None and not self._hold(classify, signal, profile):
             return None
         answers = [row for row in (triage, classify) if row is not None]
         said = f"says {'' if how == TWIN else 'nearly '}the same"
@@ -68,19 +68,20 @@ class StandingAnswers:
         tokens = sum(row.prompt_tokens + row.output_tokens for row in asked)
         return Taken(reading, len(asked), tokens, next((r for r in reversed(rows) if r.stage == "prefilter"), None))
 
-    def scope(self, profile: Profile) -> str:
-        """Another text whenever the ICP, a prompt or the weights that answer changed: evidence holds within one scope."""
-        in_force = self._prompts.in_force()
+    def scope(self, profile: Profile, signal: Signal | None = None) -> str:
+        """Another text whenever the ICP, a prompt or the weights that answer changed: evidence holds within one scope.
+
+        The prompts are those that a signal is asked with, which an experiment may choose; without one, those in force."""
         parts = [profile.content_hash]
         for role, prompt in PROMPT_OF.values():
-            parts += [in_force[prompt].content_hash, *sorted(self._inference.digests_of(role))]
+            parts += [self._arms.template(prompt, signal).info.content_hash, *sorted(self._inference.digests_of(role))]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
     def by_model(self) -> bool:
         """Whether a model, and not the reader of evidence, would be asked now."""
         return all(self._inference.availability(role).method == Method.MODEL for role, _ in PROMPT_OF.values())
 
-    def _hold(self, row: JudgementRow, profile: Profile) -> bool:
+    def _hold(self, row: JudgementRow, signal: Signal, profile: Profile) -> bool:
         """An answer holds while the same question would be put to the same models: neither ICP, prompt nor models changed.
 
         So does a triage that was settled without asking: it names the prompt and the model that it was settled for.
@@ -90,7 +91,7 @@ class StandingAnswers:
         method = Method.MODEL.value if row.method == RULE else row.method
         if not now.ok or now.method != method or row.created_at_ms < profile.updated_at_ms:
             return False
-        if row.prompt_hash != self._prompts.in_force()[prompt].content_hash:
+        if row.prompt_hash != self._arms.template(prompt, signal).info.content_hash:
             return False
         return row.method == Method.EVIDENCE or row.digest in self._inference.digests_of(role)
 

@@ -128,7 +128,7 @@ class Training:
             said = {key: _cleaned(value, clean) for key, value in answer.items()}
             written = written_form(said, rendered.schema or {}, good, shown_signal, shown.excerpt)
         contents = [*((message.role, message.content) for message in rendered.messages), ("assistant", written)]
-        company, split = await self._split(signal)
+        company, split = await self.side_of(signal)
         meta = {
             "signal_id": signal.id, "company": company, "icp": profile.icp.name, "role": role.value, **about,
             "weak": weak, "split": split,
@@ -138,7 +138,7 @@ class Training:
         messages = tuple({"role": who, "content": text} for who, text in contents)
         return TrainingExample(messages, role, good, split, weak, signal, profile, meta)
 
-    async def _split(self, signal: SignalRow) -> tuple[str, str]:
+    async def side_of(self, signal: SignalRow) -> tuple[str, str]:
         """The company as a number, and its side: the same for all its signals for ever; where none is named, of one text."""
         # What was dropped has no company row; both are named in the same way, so that a company never stands on both sides.
         row = await self._store.companies.get(signal.company_id) if signal.company_id is not None else None

@@ -20,6 +20,8 @@ from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
 from leadd.control.server import ControlServer
 from leadd.core.engine import MODEL_SEEN, Core
+from leadd.core.experiments import Experiments
+from leadd.core.improving import Improver
 from leadd.core.prompt_cases import Trials
 from leadd.core.prompt_desk import SAVED, PromptDesk
 from leadd.core.prompt_lab import PromptLab
@@ -57,6 +59,8 @@ class Daemon:
     control: ControlServer
     prompt_desk: PromptDesk
     prompt_lab: PromptLab
+    experiments: Experiments
+    improver: Improver
     _parts: Components
 
     def __init__(self, loaded: Loaded, paths: Paths, *, clock: Clock | None = None, log: logging.Logger | None = None) -> None:
@@ -162,9 +166,13 @@ class Daemon:
         self.prompt_desk = PromptDesk(self.prompts, trials, self.store, self.core.events, self.log)
         await self.prompt_desk.open(loaded)
         self.prompt_lab = PromptLab(self.store, self.inference, self.core.profiles, self.settings)
+        self.improver = Improver(self.store, self.inference, self.prompt_desk, self.prompt_lab, self.core.training)
+        self.experiments = Experiments(self.store, self.core.arms, self.prompt_desk, self.core.events, self.log)
+        await self.experiments.open()
         self.icp_problems = await take_in(self.store, folder_of(self.paths.config_file))
         await self.core.open()
         self._stack.push_async_callback(self._close_core)
+        self.core.supervisor.add("experiments", self.experiments.turn)
         if watch is not None:
             self.core.supervisor.add("prompts", lambda: self._take_up_saves(watch), only_waits=True)
         if any(record.state is PluginState.LOADING for record in self.registry.records):

@@ -43,7 +43,7 @@ async def report(daemon: Daemon) -> dict[str, Any]:
         "started_at": daemon.started_at,
         "listening": list(daemon.control.listening),
         "reasons": reasons,
-        "notes": [*_notes(daemon), *await _tuned_notes(daemon)],
+        "notes": [*_notes(daemon), *await _tuned_notes(daemon), *daemon.experiments.notes()],
         "profile": daemon.settings.profile,
         "icps": [p.icp.name for p in daemon.core.profiles.current],
         "signals": dict(counts.by_state),

@@ -156,6 +156,10 @@ class PromptBook:
         files = self._edition.versions.get(name, {})
         return list({mark_of(t): t for t in (*own, *(files[number] for number in sorted(files, reverse=True)))}.values())
 
+    def in_a_file(self, name: str, content_hash: str) -> bool:
+        """Whether a file holds a version with this content."""
+        return any(t.info.content_hash == content_hash for t in self._edition.versions.get(name, {}).values())
+
     def render(
         self, name: str, variables: Mapping[str, Any], signal: Mapping[str, str | None], *, version: str | int | None = None
     ) -> Rendered:

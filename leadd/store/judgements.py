@@ -65,13 +65,9 @@ class JudgementRepo:
         return None if row is None else judgement_of(row)
 
     async def audits(self, limit: int = 5_000) -> list[JudgementRow]:
-        """What models said last of signals that were below the threshold and asked about as a sample, oldest first."""
+        """What models said of signals that were below the threshold and read as a sample (stage `audit`), oldest first."""
         rows = await self._db.fetch(
-            f"{_SELECT} WHERE id IN (SELECT max(j.id) FROM choice AS c JOIN chooser AS h ON h.id = c.chooser_id "  # noqa: S608
-            "JOIN judgement AS j ON j.signal_id = c.signal_id AND j.icp_id = h.icp_id AND j.stage IN ('triage', 'classify') "
-            "AND j.superseded = 0 AND j.decision <> 'failed' WHERE c.audited = 1 GROUP BY c.signal_id, h.icp_id) "
-            "ORDER BY id DESC LIMIT ?",
-            (limit,),
+            f"{_SELECT} WHERE stage = 'audit' AND superseded = 0 AND decision <> 'failed' ORDER BY id DESC LIMIT ?", (limit,)
         )
         return [judgement_of(row) for row in reversed(rows)]
 

@@ -85,12 +85,12 @@ class ReviewRepo:
     async def audited(self, icp: str | None, limit: int) -> list[ReviewRow]:
         """Dropped signals that were asked about all the same, as a sample: first those where the model would have said yes."""
         rows = await self._db.fetch(
-            f"SELECT {_SHOWN}, l.id, i.name, 'audit', CASE c.matched WHEN 1 THEN 'miss' ELSE 'no' END, "  # noqa: S608
-            "round(100 * c.score, 1), round(100 * c.threshold, 1) FROM choice AS c JOIN chooser AS h ON h.id = c.chooser_id "
-            f"JOIN icp AS i ON i.id = h.icp_id JOIN signal AS s ON s.id = c.signal_id {_LEAD} "
-            f"WHERE c.audited = 1 AND i.deleted_at_ms IS NULL AND (?1 IS NULL OR i.name = ?1) AND {_UNJUDGED} "
-            "ORDER BY c.matched DESC, c.id DESC LIMIT ?2",
-            (icp, limit),
+            f"SELECT {_SHOWN}, l.id, i.name, j.stage, j.decision, j.score, j.threshold FROM judgement AS j "  # noqa: S608
+            f"JOIN icp AS i ON i.id = j.icp_id JOIN signal AS s ON s.id = j.signal_id {_LEAD} "
+            "WHERE j.id > (SELECT coalesce(max(id), 0) FROM judgement) - ?2 AND j.superseded = 0 AND i.deleted_at_ms IS NULL "
+            f"AND (?1 IS NULL OR i.name = ?1) AND j.stage = 'audit' AND {_UNJUDGED} "
+            "ORDER BY j.decision IN ('miss', 'match', 'yes') DESC, j.id DESC LIMIT ?3",
+            (icp, LOOK_BACK, limit),
         )
         return [ReviewRow(*row) for row in rows]
 

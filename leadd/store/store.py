@@ -11,6 +11,7 @@ from leadd.store.database import Database
 from leadd.store.dossiers import DossierRepo
 from leadd.store.embeddings import EmbeddingRepo
 from leadd.store.expansions import ExpansionRepo
+from leadd.store.experiments import ExperimentRepo
 from leadd.store.finding import FindingRepo
 from leadd.store.icps import IcpRepo
 from leadd.store.judgements import JudgementRepo
@@ -44,6 +45,7 @@ class Store:
         self.dossiers = DossierRepo(db, clock)
         self.outbox = OutboxRepo(db, clock)
         self.embeddings = EmbeddingRepo(db, clock)
+        self.experiments = ExperimentRepo(db, clock)
         self.finding = FindingRepo(db)
         self.prompts = PromptRepo(db, clock)
         self.choosing = ChoosingRepo(db, clock)

@@ -21,15 +21,19 @@ from leadd.config.paths import Paths
 from leadd.config.settings import Settings
 from leadd.control.call import Limits
 from leadd.control.server import ControlServer
+from leadd.core.arms import Arms
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.events import EventBus
 from leadd.core.expansions import InForce
+from leadd.core.experiments import Experiments
 from leadd.core.finder import Found
+from leadd.core.improving import Improver
 from leadd.core.intake import Accepted
 from leadd.core.prompt_cases import Trials
 from leadd.core.prompt_desk import PromptDesk
 from leadd.core.prompt_lab import PromptLab
 from leadd.core.sources import SourceStatus
+from leadd.core.training import Training
 from leadd.core.tuning import Step
 from leadd.inference import Availability, InferenceStats, RoleStats
 from leadd.learn.words.expansion import expand
@@ -345,7 +349,18 @@ class NoPrompts:
 class BareStore:
     def __init__(self) -> None:
         self.db = BareDatabase()
-        for name in ("signals", "judgements", "icps", "leads", "dossiers", "outbox", "verdicts", "review", "schedule"):
+        for name in (
+            "signals",
+            "judgements",
+            "icps",
+            "leads",
+            "dossiers",
+            "outbox",
+            "verdicts",
+            "review",
+            "schedule",
+            "experiments",
+        ):
             setattr(self, name, Empty())
         self.prompts = NoPrompts()
 
@@ -419,7 +434,10 @@ class SmallHouse:
         book.load()
         log = logging.getLogger("test.prompts")
         self.prompt_desk = PromptDesk(book, trials, store or self.store, self.core.events, log)
+        self.experiments = Experiments(store or self.store, Arms(book), self.prompt_desk, self.core.events, log)
         self.prompt_lab = PromptLab(store or self.store, self.inference, SimpleNamespace(current=()), Settings())
+        training = Training(store or self.store, book, self.inference)
+        self.improver = Improver(store or self.store, self.inference, self.prompt_desk, self.prompt_lab, training)
 
     async def status(self) -> dict[str, Any]:
         return {"state": "ok", "pid": 1, "version": "0", "started_at": "", "listening": [], "reasons": []}

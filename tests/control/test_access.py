@@ -174,7 +174,8 @@ async def test_none_drops_the_token_but_not_for_stop_and_files(serve):
     own = {path for (_, path, *_), status in found.items() if status == 401}
     moved = {"/api/classify/cache/export", "/api/classify/cache/import"}
     taught = {"/api/training-data", "/api/tune", "/api/tune/undo"}
-    assert own == {"/api/stop", "/api/ingest/file", "/api/models/pull", *moved, *taught}
+    written = {"/api/prompts/{name}/improve", "/api/prompts/{name}/candidate"}
+    assert own == {"/api/stop", "/api/ingest/file", "/api/models/pull", *moved, *taught, *written}
     assert served.house.stopped == []
     with_token = await matrix(
         served, [r for r in routes if r.path == "/api/stop"], [b"Host: 127.0.0.1:{port}"], [b""], served.token
