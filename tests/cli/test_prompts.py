@@ -63,7 +63,7 @@ def test_the_life_of_a_prompt(home: Cli) -> None:
     assert home.run("prompts", "diff", "triage", "3").out == "no difference\n"
     back = home.run("prompts", "rollback", "triage")
     assert back.out == (
-        f"triage@2 ({home.run('prompts', 'list', '--json').data['items'][2]['content_hash'][:8]}) is in force until its file "
+        f"triage@2 ({home.run('prompts', 'list', '--json').data['items'][3]['content_hash'][:8]}) is in force until its file "
         "changes, or: leadd prompts rollback triage --undo\n"
     )
     assert in_force(home).startswith("2: rolled back; the newest is triage@3")

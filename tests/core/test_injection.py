@@ -17,6 +17,7 @@ from leadd.api import Icp
 from leadd.core.icp_scorer import IcpScorer, read_words
 from leadd.learn.scoring.hashing import Hasher
 from leadd.learn.scoring.scorer import Verdicts, fit
+from leadd.learn.words.expansion import expand_icp
 
 ICP = Icp(name="marketing", description="I sell to small companies hiring their first marketer")
 WANTED = (
@@ -108,14 +109,14 @@ def scores(scorer: IcpScorer, texts: list[tuple[str, str]], hasher: Hasher) -> A
 
 
 def scorer_of(kind: str, rows: list[tuple[str, str, bool]], hasher: Hasher) -> IcpScorer:
-    plain = IcpScorer(ICP, fixed={}, learnt={}, deciding=None, ranking=None)
+    plain = IcpScorer(expand_icp(ICP), fixed={}, learnt={}, deciding=None, ranking=None)
     if kind == "untaught":
         return plain
     rng = random.Random(5)
     taught = [(*made(rng, wanted), wanted) for wanted in [number % 2 == 0 for number in range(120)]]
     batch = plain.batch([read_words(title, text, "ads", hasher) for title, text, _ in taught])
     body = fit(batch, Verdicts.of([wanted for *_, wanted in taught])).to_bytes()
-    return IcpScorer(ICP, fixed={}, learnt={}, deciding=body, ranking=None)
+    return IcpScorer(expand_icp(ICP), fixed={}, learnt={}, deciding=body, ranking=None)
 
 
 @pytest.mark.parametrize("kind", ["untaught", "taught by 120 verdicts"])

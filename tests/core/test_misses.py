@@ -58,6 +58,7 @@ async def test_a_miss_waits_for_a_model_over_a_restart(home: Home) -> None:
 
 
 async def test_what_the_close_look_finds_no_match_stays_a_miss_by_the_users_word(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     home.source.items = [SignalDraft(text=OTHER_AD, title="Warehouse worker", company="Acme GmbH")]
     async with home.core() as core:
         await settled(core, 1)

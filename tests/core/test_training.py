@@ -21,6 +21,7 @@ async def lines(core: Any, **more: Any) -> list[dict[str, Any]]:
 
 
 async def test_each_verdict_becomes_a_question_with_its_right_answer(home: Home) -> None:
+    home.change(prefilter={"mode": "fixed"})
     home.source.items = [
         SignalDraft(text=f"{text}{CALL.format(n)} Reference {n}.", title=f"Opening {n}", company=f"Acme {n} GmbH")
         for n, text in enumerate((AD, AD, OTHER_AD, OTHER_AD))
