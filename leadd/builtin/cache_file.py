@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,13 @@ PAGE_ROWS = 200
 PRUNE_PAGES = 1000
 """Pages given back to the disk in one step."""
 PRUNE_TO = 0.9
+READ_AGAIN = 0.05
+"""After so much of `max_bytes` was put, it is looked whether another process has put as much: the size is of both."""
+TOO_OLD_COUNTED = 10_000
+"""Rows that are too old and not gone yet, which a count looks for; what is beyond is counted until the next prune."""
 
+_SIZE_INDEX = "create index if not exists entry_size on entry (size)"
+"""The sum of all sizes is read out of it, without a look at the values. Files of before have it not."""
 _SCHEMA = f"""
 begin immediate;
 create table entry (
@@ -32,6 +38,7 @@ create table entry (
 ) strict;
 create index entry_used on entry (used_ms);
 create index entry_ends on entry (ends_ms);
+{_SIZE_INDEX};
 create table claim (key text primary key, owner text not null, ends_ms integer not null) strict;
 pragma application_id = {APPLICATION_ID};
 pragma user_version = {SCHEMA_VERSION};
@@ -53,12 +60,16 @@ class CacheFile:
         self.is_pruning = self.is_closing = False
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
-        self._size = 0
+        self._size = self._rows = 0
+        """Of all rows, also of those that are too old and not gone yet."""
+        self._put_since_read = 0
+        self._seen_version = -1
         self._next_open_s = float("-inf")
 
     @property
-    def is_too_large(self) -> bool:
-        return self._size > self.max_bytes
+    def wants_prune(self) -> bool:
+        """Whether it is too large, or may be by what another process has put."""
+        return self._size > self.max_bytes or self._put_since_read > self.max_bytes * READ_AGAIN
 
     def attempt(self, job: Callable[[], T], otherwise: T) -> T:
         if not self.ensure_open():
@@ -111,35 +122,61 @@ class CacheFile:
         return value
 
     def put(self, key: str, value: bytes, lives_s: float | None) -> None:
-        self.delete(key)
         now_ms = self._clock.now_ms()
         size = len(value) + len(key.encode())
         if size > self.max_bytes or (lives_s is not None and lives_s <= 0):
+            self.delete(key)
             return
         ends_ms = _FOREVER_MS if lives_s is None else now_ms + int(lives_s * 1000)
-        self._open_connection().execute("insert into entry values (?, ?, ?, ?, ?)", (key, value, size, ends_ms, now_ms))
-        self._size += size
+        connection = self._open_connection()
+        connection.execute("begin immediate")  # whoever reads meanwhile sees the old value or the new one, never none
+        try:
+            old = connection.execute("select size from entry where key = ?", (key,)).fetchone()
+            connection.execute("insert or replace into entry values (?, ?, ?, ?, ?)", (key, value, size, ends_ms, now_ms))
+            connection.execute("commit")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                connection.execute("rollback")
+            raise
+        self._size += size - (old[0] if old is not None else 0)
+        self._rows += old is None
+        self._put_since_read += size
 
     def delete(self, key: str) -> bool:
         rows = self._open_connection().execute("delete from entry where key = ? returning size, ends_ms", (key,)).fetchall()
-        self._size -= sum(size for size, _ in rows)
+        self._forget(size for size, _ in rows)
         return any(ends_ms > self._clock.now_ms() for _, ends_ms in rows)
 
-    def clear(self) -> int:
-        count, _ = self.count()
+    def clear_claims(self) -> int:
+        """Forget all claims, and give the last row that a clear has to go to: what is put later stays."""
         connection = self._open_connection()
-        connection.execute("delete from entry")
-        _give_back(connection, 0)
-        self._size = 0
-        return count
+        connection.execute("delete from claim")
+        last: int = connection.execute("select coalesce(max(rowid), 0) from entry").fetchone()[0]
+        return last
+
+    def clear_step(self, last: int) -> tuple[int, bool]:
+        """Drop some rows up to `last`: how many of them were not too old, and whether more is to be done."""
+        connection = self._open_connection()
+        rows = connection.execute(
+            "delete from entry where rowid in (select rowid from entry where rowid <= ? order by rowid limit ?) "
+            "returning size, ends_ms",
+            (last, PRUNE_ROWS),
+        ).fetchall()
+        self._forget(size for size, _ in rows)
+        _give_back(connection, PRUNE_PAGES)
+        now_ms = self._clock.now_ms()
+        has_more = bool(rows) or connection.execute("pragma freelist_count").fetchone()[0] > 0
+        return sum(ends_ms > now_ms for _, ends_ms in rows), has_more
 
     def claim(self, key: str, owner: str, lease_s: float) -> bool:
-        now_ms = self._clock.now_ms()
+        now_ms, lease_ms = self._clock.now_ms(), int(lease_s * 1000)
         connection = self._open_connection()
-        connection.execute("delete from claim where ends_ms <= ?", (now_ms,))
+        # All leases are about alike. One that ends much later was taken before the wall clock was set back: its owner may be
+        # gone for long, and nobody could wait until then.
+        connection.execute("delete from claim where ends_ms <= ? or ends_ms > ?", (now_ms, now_ms + 2 * lease_ms))
         row = connection.execute(
             "insert into claim values (?1, ?2, ?3) on conflict (key) do update set ends_ms = ?3 where owner = ?2 returning 1",
-            (key, owner, now_ms + int(lease_s * 1000)),
+            (key, owner, now_ms + lease_ms),
         ).fetchone()
         return row is not None
 
@@ -147,12 +184,13 @@ class CacheFile:
         self._open_connection().execute("delete from claim where key = ? and owner = ?", (key, owner))
 
     def count(self) -> tuple[int, int]:
-        """Entries that are not too old, and their bytes."""
+        """Entries that are not too old, and their bytes: running numbers, read again at open and before a prune."""
         row = self._open_connection().execute(
-            "select count(*), coalesce(sum(size), 0) from entry where ends_ms > ?", (self._clock.now_ms(),)
+            "select count(*), coalesce(sum(size), 0) from (select size from entry where ends_ms <= ? limit ?)",
+            (self._clock.now_ms(), TOO_OLD_COUNTED),
         )
         entries, size = row.fetchone()
-        return entries, size
+        return max(0, self._rows - entries), max(0, self._size - size)
 
     def page(self, after: int) -> tuple[int | None, list[CacheEntry]]:
         """Some entries behind the row `after` that are not too old, and the last row that was looked at; None at the end."""
@@ -168,6 +206,7 @@ class CacheFile:
     def prune_step(self) -> bool:
         """Drop some rows, too old ones first, then those used longest ago; True where more has to go."""
         connection = self._open_connection()
+        self._read_size(connection)
         rows = connection.execute(
             "delete from entry where rowid in (select rowid from entry where ends_ms <= ? limit ?) returning size",
             (self._clock.now_ms(), PRUNE_ROWS),
@@ -184,9 +223,22 @@ class CacheFile:
                 excess -= size
             connection.execute("delete from entry where rowid in (select value from json_each(?))", (json.dumps(going),))
         self.pruned += len(rows)
-        self._size -= sum(size for (size,) in rows)
+        self._forget(size for (size,) in rows)
         _give_back(connection, PRUNE_PAGES)
         return may_have_more or (bool(rows) and self._size > self.max_bytes * PRUNE_TO)
+
+    def _forget(self, sizes: Iterable[int]) -> None:
+        for size in sizes:
+            self._size -= size
+            self._rows -= 1
+
+    def _read_size(self, connection: sqlite3.Connection) -> None:
+        """Count all rows again where another process has written since they were counted last."""
+        version = connection.execute("pragma data_version").fetchone()[0]
+        self._put_since_read = 0
+        if version != self._seen_version:
+            self._rows, self._size = connection.execute("select count(*), coalesce(sum(size), 0) from entry").fetchone()
+            self._seen_version = version
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -219,7 +271,10 @@ class CacheFile:
             connection.executescript(_SCHEMA)
         elif found != (APPLICATION_ID, SCHEMA_VERSION):
             raise _NotACache("the file is no cache of this version")
-        self._size = connection.execute("select coalesce(sum(size), 0) from entry").fetchone()[0]
+        else:
+            connection.execute(_SIZE_INDEX)
+        self._seen_version = -1  # versions are the connection's own
+        self._read_size(connection)
 
     def _recover(self, error: Exception) -> None:
         """After a failed job: garbage is replaced at once, a file that could not be read or written is opened anew."""

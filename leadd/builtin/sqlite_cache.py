@@ -105,14 +105,19 @@ class SqliteCache(CacheBackend):
     async def put(self, key: str, value: bytes, *, ttl_s: float | None = None) -> None:
         lives_s = self.config.ttl_s if ttl_s is None else ttl_s
         await self._run(lambda: self._file.put(key, value, lives_s), None)
-        if self._file.is_too_large:
+        if self._file.wants_prune:
             self._prune()
 
     async def delete(self, key: str) -> bool:
         return await self._run(lambda: self._file.delete(key), False)
 
     async def clear(self) -> int:
-        return await self._run(self._file.clear, 0)
+        last = await self._run(self._file.clear_claims, 0)
+        dropped, has_more = 0, True
+        while has_more:  # in steps, like a prune: `get` and `put` have their turn in between
+            count, has_more = await self._run(partial(self._file.clear_step, last), (0, False))
+            dropped += count
+        return dropped
 
     async def claim(self, key: str, owner: str, lease_s: float) -> bool:
         # a cache that cannot answer keeps nobody from computing

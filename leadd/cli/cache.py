@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ def stats(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    say(f"{found['hits']} of {found['total_requests']} questions came from the cache ({found['hit_rate_percent']:.1f}%)")
+    kept, shared = found["hits"] - found["shared"], found["shared"]
+    say(
+        f"{kept} of {found['total_requests']} questions came from the cache and {shared} shared another asker's call: "
+        f"{found['hit_rate_percent']:.1f}% cost none"
+    )
     say(saved_line(found["saved"]))
     rows = [_tier(tier) for tier in found["tiers"]]
     table(("tier", "entries", "size", "hits", "misses", "faults"), rows, numbers=(1, 2, 3, 4, 5))
@@ -53,7 +58,7 @@ def _tell_reuse(row: dict[str, Any]) -> None:
     words = {"off": "off (cache.near.enabled)", "suspended": "suspended: the proof no longer holds"}
     took = f"{saved['near']} took one ({saved['near_calls']} calls, {saved['near_tokens']:,} tokens saved)"
     say(f"  near duplicates: {words.get(row['state'], row['state'])}; {took}")
-    say(f"  {row['explanation']}")
+    say(f"  {row['explanation']} (of openings, each counted once; one found wrong is never taken again)")
 
 
 def saved_line(saved: dict[str, Any]) -> str:
@@ -104,21 +109,41 @@ def clear() -> None:
 @cache.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(file: Path) -> None:
-    """Write every kept entry to FILE, one JSON object a line; - is standard output."""
-    import os
-
+    """Write every kept entry to FILE, one JSON object a line; - is standard output. It holds quotes of the texts."""
     if str(file) == "-":
         for row in _exported():
             click.echo(json.dumps(row))
         return
-    count = 0
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise Ended(f"{file} is no regular file", hint="name another file, or - for standard output")
     beside = file.with_name(f".{file.name}.part")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        for row in _exported():
-            out.write(json.dumps(row) + "\n")
-            count += 1
-    beside.replace(file)
+    try:
+        count = _write_new(beside)
+        beside.replace(file)
+    except OSError as error:
+        raise Ended(f"{file} cannot be written: {error.strerror}", hint="name a file in a folder of yours") from None
     say(f"{count} entries are in {file}")
+
+
+def _write_new(beside: Path) -> int:
+    """Write an export into a file that is new and ours alone; it is gone again where that breaks off."""
+    import os
+    import stat
+
+    with suppress(FileNotFoundError):
+        if stat.S_ISREG(beside.lstat().st_mode):
+            beside.unlink()  # of an export that was killed
+    count = 0
+    number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(number, "w", encoding="utf-8") as out:
+            for row in _exported():
+                out.write(json.dumps(row) + "\n")
+                count += 1
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return count
 
 
 def _exported() -> Iterator[dict[str, Any]]:

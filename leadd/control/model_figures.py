@@ -125,6 +125,7 @@ async def cache_figures(house: House) -> CacheFigures:
     return CacheFigures(
         backend=" + ".join(str(tier.get("name", "?")) for tier in tiers) or "none",
         hits=hits,
+        shared=sum(role.shared for role in roles),
         misses=misses,
         total_requests=hits + misses,
         hit_rate_percent=round(100 * hits / (hits + misses), 2) if hits + misses else 0.0,

@@ -10,10 +10,12 @@ from leadd.control.wire import Answer
 
 
 class CacheFigures(Answer):
-    """All tiers together since the start; `tiers` has each. Hits are answers that cost no call to a model."""
+    """All tiers together since the start; `tiers` has each. Hits are answers that cost no call to a model; `shared` are those
+    of them that were not kept yet, but came of another asker's call."""
 
     backend: str
     hits: int
+    shared: int
     misses: int
     total_requests: int
     hit_rate_percent: float

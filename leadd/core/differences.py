@@ -20,6 +20,8 @@ from leadd.core.changed_words import kind_of, kind_of_sentence
 from leadd.core.difference_words import BACKWARD, HARMLESS
 from leadd.core.passages import Passage, key_of_title, passages, tokens_of
 
+GATE_VERSION = "1"
+"""Goes up with every change of what passes: evidence of reuse holds for one gate."""
 MOST_CHANGED = 120
 """Lines on one side that may differ before two texts are simply called different: comparing takes the square of it."""
 _MOST_TOKENS = 400

@@ -75,6 +75,7 @@ class EarlierReadings:
         """
         if not signals:
             return {}
+        await self._answers.note_settings()
         twins = await self._twins.possible(signals)
         sketches = await asyncio.to_thread(self._nearby.sketches, signals)
         near = await self._nearby.possible(sketches)
@@ -89,7 +90,7 @@ class EarlierReadings:
         counts = await self._store.sketches.counts()
         found = []
         for profile in profiles:
-            evidence = await self._store.sketches.evidence(profile.id, self._answers.scope(profile))
+            evidence = await self._store.sketches.evidence(profile.id, self._nearby.scope(profile))
             bound = self._nearby.bound(evidence)
             state = "certified" if bound.is_certified else "suspended" if evidence.was_certified else "learning"
             found.append(

@@ -23,7 +23,7 @@ from leadd.api.lexical import fold
 from leadd.config.settings import NearSettings
 from leadd.core.choices import points_of
 from leadd.core.companies import fold_name
-from leadd.core.differences import difference
+from leadd.core.differences import GATE_VERSION, difference
 from leadd.core.outcomes import RANK, Outcome
 from leadd.core.passages import key_of_title, tokens_of
 from leadd.core.prefilter import Keep
@@ -113,16 +113,31 @@ class Nearby:
     async def reading(
         self, candidates: Iterable[Candidate], signal: Signal, profile: Profile, keep: Keep
     ) -> NearReading | None:
-        """The reading by the first candidate whose answers for this ICP still hold and whose words speak for it as much."""
-        for candidate in candidates:
+        """The reading by the first candidate whose answers for this ICP still hold and whose words speak for it as much.
+
+        An opening whose reuse a check has shown to be wrong is passed over from then on, certified or not.
+        """
+        known = tuple(candidates)
+        if not known:
+            return None
+        scope = self.scope(profile, signal)
+        wrong = await self._store.sketches.wrong(profile.id, scope, [candidate.signal_id for candidate in known])
+        for candidate in known:
+            if candidate.signal_id in wrong:
+                continue
             taken = await self._answers.of(candidate.signal_id, signal, profile, keep, how=NEAR)
             if taken is None or not _speak_alike(keep, taken.prefilter):
                 continue
-            scope = self._answers.scope(profile, signal)
             certified = self.bound(await self._store.sketches.evidence(profile.id, scope)).is_certified
             take = certified and not self.is_drawn(signal, scope)
             return NearReading(taken, candidate, take, certified, scope)
         return None
+
+    def scope(self, profile: Profile, signal: Signal | None = None) -> str:
+        """The scope of the evidence: what the answers are made with (for this signal, where an experiment chooses), the gate,
+        and how alike two texts have to be."""
+        parts = (self._answers.scope(profile, signal), GATE_VERSION, f"{self._settings.min_similarity:g}")
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
     def bound(self, evidence: Evidence) -> ErrorBound:
         """The bound that the evidence gives under the settings in force."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 from leadd.api import Classification, Method, Role, Signal
@@ -10,13 +11,16 @@ from leadd.core.arms import Arms
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
 from leadd.core.reading import RULE, Reading, prefilter_judgement
+from leadd.core.text import NORMALISER_VERSION
 from leadd.core.triage import NO
 from leadd.inference import Inference
-from leadd.store import Store
+from leadd.store import Store, StoreUnavailable
 from leadd.store.rows import JudgementRow, NewJudgement
 
 TWIN = "twin"
 NEAR = "near"
+ASKED_WITH = "asked_with."
+"""Name of a durable fact, before role and digest: what these weights are asked with, and since when."""
 PROMPT_OF = {"triage": (Role.TRIAGE, "triage"), "classify": (Role.CLASSIFY, "classification")}
 
 
@@ -38,6 +42,7 @@ class StandingAnswers:
         self._store = store
         self._inference = inference
         self._arms = arms
+        self._noted: dict[tuple[Role, str], tuple[str, int]] = {}
 
     async def of(self, earlier_id: int, signal: Signal, profile: Profile, keep: Keep, *, how: str) -> Taken | None:
         """The reading of `signal` by the answers for the earlier one, or None where they no longer hold.
@@ -45,6 +50,7 @@ class StandingAnswers:
         `how` is `TWIN` (says the same) or `NEAR` (nearly the same); it is written into the journal. Answers that were taken
         from a near duplicate themselves are never passed on: a chain of small steps would lead anywhere.
         """
+        await self.note_settings()
         rows = await self._store.judgements.for_signal(earlier_id)
         rows = [r for r in rows if r.icp_id == profile.id and not r.superseded and r.cache != NEAR]
         triage = _answered(rows, "triage")
@@ -68,13 +74,31 @@ class StandingAnswers:
         tokens = sum(row.prompt_tokens + row.output_tokens for row in asked)
         return Taken(reading, len(asked), tokens, next((r for r in reversed(rows) if r.stage == "prefilter"), None))
 
+    async def note_settings(self) -> None:
+        """Take note of what the models are asked with now. Meant to be called before anything is asked.
+
+        The journal does not hold temperature, window, token cap and quantization. So it is kept, by role and weights, since
+        when they are as they are: what was answered before holds no longer. Of the time before the first note nothing is known.
+        """
+        for role, _ in PROMPT_OF.values():
+            for digest, settings in self._inference.settings_of(role).items():
+                at = (role, digest)
+                if self._noted.get(at, ("", 0))[0] == settings:
+                    continue
+                self._noted.pop(at, None)
+                with suppress(StoreUnavailable):  # until it is noted nothing holds, and the models are asked
+                    since_ms = await self._store.schedule.since(f"{ASKED_WITH}{role.value}.{digest}", settings)
+                    self._noted[at] = (settings, since_ms)
+
     def scope(self, profile: Profile, signal: Signal | None = None) -> str:
-        """Another text whenever the ICP, a prompt or the weights that answer changed: evidence holds within one scope.
+        """Another text whenever the ICP, a prompt, the weights that answer, what they are asked with, or the rules by which
+        texts are cleaned changed: evidence holds within one scope.
 
         The prompts are those that a signal is asked with, which an experiment may choose; without one, those in force."""
-        parts = [profile.content_hash]
+        parts = [profile.content_hash, NORMALISER_VERSION]
         for role, prompt in PROMPT_OF.values():
-            parts += [self._arms.template(prompt, signal).info.content_hash, *sorted(self._inference.digests_of(role))]
+            asked = (f"{digest} {settings}" for digest, settings in sorted(self._inference.settings_of(role).items()))
+            parts += [self._arms.template(prompt, signal).info.content_hash, *asked]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
     def by_model(self) -> bool:
@@ -82,7 +106,8 @@ class StandingAnswers:
         return all(self._inference.availability(role).method == Method.MODEL for role, _ in PROMPT_OF.values())
 
     def _hold(self, row: JudgementRow, signal: Signal, profile: Profile) -> bool:
-        """An answer holds while the same question would be put to the same models: neither ICP, prompt nor models changed.
+        """An answer holds while the same question would be put to the same models: neither ICP, prompt, models nor what these
+        are asked with changed.
 
         So does a triage that was settled without asking: it names the prompt and the model that it was settled for.
         """
@@ -93,7 +118,10 @@ class StandingAnswers:
             return False
         if row.prompt_hash != self._arms.template(prompt, signal).info.content_hash:
             return False
-        return row.method == Method.EVIDENCE or row.digest in self._inference.digests_of(role)
+        if row.method == Method.EVIDENCE:
+            return True
+        noted = self._noted.get((role, row.digest))
+        return row.digest in self._inference.digests_of(role) and noted is not None and row.created_at_ms > noted[1]
 
 
 def _answered(rows: list[JudgementRow], stage: str) -> JudgementRow | None:

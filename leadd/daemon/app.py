@@ -34,7 +34,7 @@ from leadd.daemon.network import LentHttp
 from leadd.daemon.notify import notify
 from leadd.daemon.roles import role_plans, with_tuned
 from leadd.daemon.state import report
-from leadd.daemon.upkeep import check_all, pull
+from leadd.daemon.upkeep import CACHE_CHECK_S, check_all, pull
 from leadd.daemon.watchdog import Watchdog
 from leadd.daemon.watching import FolderWatch
 from leadd.inference import Inference, InferenceSettings
@@ -294,6 +294,11 @@ class Daemon:
     async def check(self) -> list[dict[str, str]]:
         """Ask every source, sink, cache and model whether all is well: one {kind, name, problem} for each that is not."""
         return await check_all(self._parts.made)
+
+    async def check_caches(self) -> list[dict[str, str]]:
+        """The same of the caches alone, for the status: it waits for none of them for long."""
+        caches = {key: component for key, component in self._parts.made.items() if isinstance(component, CacheBackend)}
+        return await check_all(caches, limit_s=CACHE_CHECK_S)
 
     async def pull_model(self, model: str) -> AsyncGenerator[tuple[str, int, int], None]:
         """Fetch a model on the server of its role, else of triage: (status, bytes so far, bytes in all) as it goes.

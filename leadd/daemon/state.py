@@ -17,7 +17,8 @@ WORST_FIRST = ("failed_config", "paused", "suspended", "retrying")
 
 async def report(daemon: Daemon) -> dict[str, Any]:
     """The status as `leadd status --json` prints it."""
-    reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *_cache_reasons(daemon), *await _component_reasons(daemon)]
+    reasons = [*_model_reasons(daemon), *_plugin_reasons(daemon), *_cache_reasons(daemon)]
+    reasons += [*await _unusable_caches(daemon), *await _component_reasons(daemon)]
     reasons += list(daemon.control.degraded)
     if daemon.prompt_desk.report is not None:
         reasons += [f"prompt not used: {p}" for p in daemon.prompt_desk.report.problems]
@@ -93,6 +94,11 @@ def _cache_reasons(daemon: Daemon) -> list[str]:
         for record in daemon.registry.instances.values()
         if record.kind == "cache" and record.state in WORST_FIRST
     ]
+
+
+async def _unusable_caches(daemon: Daemon) -> list[str]:
+    """Caches that are in service and keep nothing: a file that is locked, a server that is gone."""
+    return [f"cache {problem['name'].removeprefix('cache-')}: {problem['problem']}" for problem in await daemon.check_caches()]
 
 
 async def _component_reasons(daemon: Daemon) -> list[str]:

@@ -9,6 +9,8 @@ from contextlib import aclosing
 from leadd.api import Component, Model, NeedsAttention
 
 CHECK_LIMIT_S = 10.0
+CACHE_CHECK_S = 1.0
+"""Longest wait for a cache's word on itself where the status is asked for."""
 
 
 async def check_all(components: Mapping[str, Component], *, limit_s: float = CHECK_LIMIT_S) -> list[dict[str, str]]:

@@ -70,7 +70,8 @@ class Embedder:
             fault.place = lacking[fault.place]
             raise
         if keys and seat.state.digest == digest:
-            await kept_vectors.keep(self._tiers, [keys[number] for number in lacking], digest, fresh)
+            now_ms = self._clock.now_ms()
+            await kept_vectors.keep(self._tiers, [keys[number] for number in lacking], digest, fresh, now_ms)
         if not known:
             return fresh
         whole = dict(zip(lacking, fresh, strict=True)) | known

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -202,6 +204,20 @@ class Inference:
             raise copy_of(problem)
         return await self._embedder.embed(seat, texts)
 
+    def settings_of(self, role: Role) -> dict[str, str]:
+        """What the role's candidates are asked with (server, model, temperature, window, token cap, quantization), as a hash by
+        the digest of their weights, as far as that is known: all of a key that is neither the prompt's nor the text's.
+
+        The window is that of the settings; a smaller one, for want of memory, does not show.
+        """
+        told: dict[str, list[str]] = {}
+        for seat in self._seating.seats(role):
+            plan, state = seat.plan, seat.state
+            if state.digest:
+                asked = [seat.endpoint.model.name, state.name, plan.temperature, state.full_ctx, plan.max_tokens]
+                told.setdefault(state.digest, []).append(json.dumps([*asked, plan.quantization]))
+        return {digest: hashlib.sha256("\x1f".join(sorted(own)).encode()).hexdigest()[:16] for digest, own in told.items()}
+
     def availability(self, role: Role) -> Availability:
         """Whether a role can be asked now and by whom; the reason where it cannot, or only by evidence."""
         return self._seating.availability(role)
@@ -300,7 +316,7 @@ class Inference:
         )
 
     async def clear_cache(self) -> int:
-        """Forget all kept answers; the number of entries dropped, over all tiers."""
+        """Forget all kept answers; the number of entries dropped, each counted once."""
         return await self._tiers.clear()
 
     async def cache_why(self, question: Question) -> CacheWhy:

@@ -162,8 +162,10 @@ class Tower:
         question, key = flight.question, flight.key
         kept = await self._tiers.get(key, seat.method, question.check, first=1)
         if kept is None or (isinstance(kept, Refused) and question.again):
-            patience_s = self._lease_s if question.priority >= PERSON_PRIORITY else None
-            found = await self.claims.turn(key, seat.method, question.check, patience_s=patience_s)
+            found = await self.claims.turn(
+                key, seat.method, question.check,
+                patience_s=lambda: self._lease_s if flight.priority >= PERSON_PRIORITY else None,
+            )  # fmt: skip
             if isinstance(found, ModelFailure):
                 return found
             kept = None if isinstance(found, Refused) and question.again else found
@@ -195,6 +197,8 @@ class Tower:
         seat, key = course.seat, flight.key
         if seat.method is not Method.MODEL:
             return
+        if isinstance(await self._tiers.get_common(key, seat.method, flight.question.check), Kept):
+            return  # another process has the answer: it is worth more than the refusal
         parts = self._requests.parts(seat, course.request, flight.question)
         value = encode_refusal(key, parts, failure, self._clock.now_ms())
         await self._tiers.put_first(key, seat.method, value, "refusal")
@@ -206,6 +210,7 @@ class Tower:
         other = self._flights.get(key)
         if other is not None and other is not flight:
             self._let_go(flight, keys)  # nobody waits for one who waits himself: so no two flights ever wait for each other
+            await self.claims.end(flight.key)  # nor do two processes: who waits for our claim may be whom the other waits for
             outcome = await flight.come_along(other)
             return outcome if isinstance(outcome, ModelFailure) else self._shared(outcome, flight.question)
         self._flights[key] = flight

@@ -39,6 +39,18 @@ class ScheduleRepo:
             )
         )
 
+    async def since(self, name: str, value: str) -> int:
+        """Since when the fact of this name has had this value, in Unix milliseconds; 0 where no other one was ever known.
+
+        Another value than the kept one is kept from now on.
+        """
+        known = await self.get(name)
+        if known is not None and known["is"] == value:
+            return int(known["since_ms"])
+        since_ms = 0 if known is None else self._clock.now_ms()
+        await self.set(name, {"is": value, "since_ms": since_ms})
+        return since_ms
+
     async def delete(self, name: str) -> None:
         """Forget a fact, if it is there."""
         await self._db.write(lambda conn: conn.execute("DELETE FROM schedule WHERE name = ?", (name,)).rowcount)

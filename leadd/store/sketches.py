@@ -48,6 +48,15 @@ class SketchRepo:
         )
         return Evidence() if row is None else Evidence(row[0], row[1], bool(row[2]))
 
+    async def wrong(self, icp_id: int, scope: str, signal_ids: Iterable[int]) -> frozenset[int]:
+        """Those of these earlier signals whose reuse a check in this scope has shown to be wrong."""
+        rows = await self._db.fetch(
+            "SELECT DISTINCT of_signal_id FROM reuse WHERE icp_id = ? AND scope = ? AND kind = 'check' AND wrong "
+            "AND of_signal_id IN (SELECT value FROM json_each(?))",
+            (icp_id, scope, pack_ids(list(signal_ids))),
+        )
+        return frozenset(row[0] for row in rows)
+
     async def counts(self) -> dict[int, ReuseCounts]:
         """What reuse did, by ICP id; ICPs for which it did nothing are left out."""
         rows = await self._db.fetch(

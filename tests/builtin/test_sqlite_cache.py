@@ -380,3 +380,97 @@ async def test_calls_do_not_pile_up_behind_a_disk_that_hangs(make: Callable[...,
     goes_on.set()
     assert (await asyncio.gather(*calls)).count(b"value") == MAX_WAITING
     await cache.close()
+
+
+async def test_a_claim_of_a_clock_that_was_set_back_ends(make: Callable[..., SqliteCache], clock: ManualClock) -> None:
+    cache = make()
+    await cache.open()
+    assert await cache.claim("key", "gone", 15)
+    clock.advance(-86_400)
+    assert await cache.claim("key", "next", 15), "nobody waits a day for it"
+    assert await cache.claim("key", "third", 15) is False
+    await cache.close()
+
+
+async def test_clearing_forgets_claims_and_lets_callers_in_between(make: Callable[..., SqliteCache]) -> None:
+    cache = make()
+    await cache.open()
+    for index in range(1000):
+        await cache.put(f"key-{index}", b"x" * KB, ttl_s=10 if index < 3 else None)
+    assert await cache.claim("key", "one", 60)
+    steps: list[str] = []
+    clear_step, get = cache._file.clear_step, cache._file.get
+    cache._file.clear_step = lambda last: (steps.append("clear"), clear_step(last))[1]  # type: ignore[method-assign]
+    cache._file.get = lambda key: (steps.append("get"), get(key))[1]  # type: ignore[method-assign]
+
+    async def asks() -> None:
+        for index in range(5):
+            await cache.get(f"key-{index}")
+
+    dropped, _ = await asyncio.gather(cache.clear(), asks())
+    assert dropped == 1000
+    assert steps.index("get") < len(steps) - 1 - steps[::-1].index("clear")
+    assert steps.count("clear") > 4
+    assert (await cache.stats()).entries == 0
+    assert await cache.claim("key", "two", 60)
+    await cache.close()
+
+
+async def test_clearing_counts_only_what_was_not_too_old(make: Callable[..., SqliteCache], clock: ManualClock) -> None:
+    cache = make()
+    await cache.open()
+    await cache.put("old", b"x", ttl_s=10)
+    await cache.put("new", b"x")
+    clock.advance(11)
+    assert await cache.clear() == 1
+    await cache.close()
+
+
+async def test_figures_are_running_numbers(make: Callable[..., SqliteCache], clock: ManualClock) -> None:
+    cache = make()
+    await cache.open()
+    for value in (b"one", b"longer", b""):
+        await cache.put("key", value)
+        assert (await cache.stats()).size_bytes == len("key") + len(value)
+    await cache.put("other", b"12345", ttl_s=10)
+    assert ((await cache.stats()).entries, (await cache.stats()).size_bytes) == (2, 13)
+    clock.advance(11)
+    assert ((await cache.stats()).entries, (await cache.stats()).size_bytes) == (1, 3)
+    await cache.put("other", b"x", ttl_s=0)
+    await cache.delete("key")
+    assert ((await cache.stats()).entries, (await cache.stats()).size_bytes) == (0, 0)
+    read: list[str] = []
+    cache._file._open_connection().set_trace_callback(read.append)
+    await cache.stats()
+    assert all("where ends_ms" in sql for sql in read), "no look at every row"
+    await cache.close()
+
+
+async def test_a_value_that_cannot_be_replaced_stays(make: Callable[..., SqliteCache]) -> None:
+    cache = make()
+    await cache.open()
+    await works(cache)
+    connection = cache._file._open_connection()
+    connection.execute(f"pragma max_page_count = {connection.execute('pragma page_count').fetchone()[0]}")
+    await cache.put("key", os.urandom(200 * KB))
+    assert await cache.get("key") == b"value", "the old one goes with the new one's coming, not before"
+    assert (await cache.stats()).size_bytes == len("key") + len(b"value")
+    await cache.close()
+
+
+async def test_two_processes_on_one_file_keep_its_size_together(make: Callable[..., SqliteCache]) -> None:
+    one, other = make(max_mb=1), make(max_mb=1)
+    await one.open()
+    await other.open()
+    for index in range(150):
+        await one.put(f"one-{index}", b"x" * 4 * KB)
+    for index in range(150):
+        await other.put(f"other-{index}", b"x" * 4 * KB)
+    while other._file.is_pruning:
+        await other.get("other-149")
+    assert (await other.stats()).size_bytes <= KB * KB
+    await one.close()
+    await one.open()
+    assert (await one.stats()).size_bytes <= KB * KB, "what is in the file, not what one of them has put"
+    await one.close()
+    await other.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from cli_parts import Cli
 from daemon_parts import wait
 
+import leadd.cli.cache as commands
+from leadd.cli.exits import Ended
 from leadd.testing.ollama.threaded import ThreadedFake, threaded_fake
 
 TEXT = (
@@ -66,7 +69,7 @@ def test_stats_show_the_bound_and_its_evidence_for_near_duplicates(home: Cli) ->
     assert reuse["limit"] == 0.01
     told = home.run("cache", "stats").out
     assert "near duplicates: learning; 0 took one" in told
-    assert f"{reuse['checks_missing']} more checks without an error would prove it" in told
+    assert f"{reuse['checks_missing']} more checks without an error would prove it (of openings, each counted once;" in told
 
 
 def test_status_tells_what_was_saved(home: Cli) -> None:
@@ -117,7 +120,51 @@ def test_why_names_the_part_that_differs_after_the_icp_was_changed(ollama: Threa
         assert "the nearest of" in told
         assert "icp: asked" in told
         assert "(the ICP was changed)" in told
-        assert home.run("cache", "clear").code == 0
+        entries = len(home.run("cache", "export", "-").out.splitlines())
+        assert home.run("cache", "clear").out.startswith(f"{entries} answers were forgotten"), "each is counted once"
         assert "nothing like it" in home.run("cache", "why", "1").out
     finally:
         home.kill()
+
+
+def test_an_export_goes_into_a_file_of_its_own_and_nowhere_else(home: Cli, tmp_path: Path) -> None:
+    victim, link, file = tmp_path / "victim", tmp_path / "link", tmp_path / "answers.jsonl"
+    victim.write_text("mine")
+    link.symlink_to(victim)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for target in (link, pipe):
+        refused = home.run("cache", "export", str(target))
+        assert refused.code == 1
+        assert f"{target} is no regular file" in refused.err
+        assert "- for standard output" in refused.err
+    part = tmp_path / ".answers.jsonl.part"
+    part.symlink_to(victim)
+    refused = home.run("cache", "export", str(file))
+    assert refused.code == 1
+    assert f"{file} cannot be written" in refused.err
+    assert (victim.read_text(), link.is_symlink(), file.exists()) == ("mine", True, False)
+    part.unlink()
+    part.write_text("of an export that was killed")
+    part.chmod(0o644)
+    assert home.run("cache", "export", str(file)).code == 0
+    assert (part.exists(), file.stat().st_mode & 0o777) == (False, 0o600)
+    assert home.run("cache", "export", str(file)).code == 0, "an export of before is replaced"
+    missing = home.run("cache", "export", str(tmp_path / "none" / "answers.jsonl"))
+    assert (missing.code, missing.out) == (1, "")
+    assert "cannot be written: No such file or directory" in missing.err
+
+
+def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterator[dict[str, object]]:
+        yield {"key": "one"}
+        raise Ended("the export broke off before its end")
+
+    monkeypatch.setattr(commands, "_exported", broken)
+    with pytest.raises(Ended, match="broke off"):
+        commands._write_new(tmp_path / ".answers.part")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stats_tell_kept_and_shared_apart(home: Cli) -> None:
+    assert "questions came from the cache and 0 shared another asker's call" in home.run("cache", "stats").out

@@ -227,7 +227,7 @@ async def test_metrics_have_the_fields_of_the_earlier_service(served):
     assert answer["ollama"]["health"][0]["latency_ms"] == 3.5
     cache = answer["cache"]
     assert cache["backend"] == "memory"
-    assert (cache["hits"], cache["misses"], cache["total_requests"]) == (7, 5, 12)
+    assert (cache["hits"], cache["shared"], cache["misses"], cache["total_requests"]) == (7, 1, 5, 12)
     assert cache["hit_rate_percent"] == pytest.approx(58.33)
     assert (cache["cache_size"], cache["max_size"], cache["ttl_seconds"]) == (4, 1000, 2_592_000)
 

@@ -188,6 +188,8 @@ class Home:
         self.model = ScriptedModel(folder)
         self.source = ListSource(folder)
         self.sink = ListSink(folder)
+        self.asked_with: dict[str, Any] = {}
+        """Of the plan of every role: temperature, num_ctx, max_tokens, quantization."""
         self.settings = Settings()
         self.without_model = "wait"
         self.prompt_folders: list[Path] = []
@@ -202,7 +204,8 @@ class Home:
         clock = SystemClock()
         store = await Store.open(self.folder, clock=clock)
         plans = {
-            role: RolePlan(use="scripted", model=MODEL, num_ctx=4096) for role in (Role.TRIAGE, Role.CLASSIFY, Role.DOSSIER)
+            role: RolePlan(use="scripted", model=MODEL, **{"num_ctx": 4096, **self.asked_with})
+            for role in (Role.TRIAGE, Role.CLASSIFY, Role.DOSSIER)
         }
         cache = MemoryCache(MemoryCache.Config(), make_context("memory", self.folder))
         await cache.open()

@@ -303,3 +303,64 @@ def test_wrong_is_another_decision(one: tuple[Bucket, bool | None], other: tuple
     assert is_wrong(outcome(*other), outcome(*one)) is wrong
     assert decision(outcome(Bucket.WARM, True)) == "match/warm"
     assert decision(outcome(Bucket.FILTERED, None)) == "filtered"
+
+
+async def test_an_opening_that_was_found_wrong_is_never_taken_again(home: Home) -> None:
+    home.change(cache={"near": {"max_wrong": 0.45, "confidence": 0.8, "check_share": 1.0}})
+    answer = home.model.answer
+
+    def fickle(request: ModelRequest) -> dict[str, object] | str:
+        found = answer(request)
+        assert request.subject is not None
+        is_odd = request.subject.signal.text.endswith("13")
+        return {**found, "match": False, "fit": 0, "pain": 0} if isinstance(found, dict) and is_odd else found
+
+    async with home.core() as core:
+        done = await learnt(home, core, 20)
+        home.model.answer = fickle
+        done = await one_by_one(home, core, [repost(13, FIRMS[0])], done)
+        now = await figures(core)
+        assert (now.state, now.wrong) == ("certified", 1)
+    home.change(cache={"near": {"max_wrong": 0.45, "confidence": 0.8, "check_share": 1e-9}})
+    async with home.core() as core:
+        await until_known(core)
+        calls = asked(home)
+        done = await one_by_one(home, core, [repost(50, FIRMS[0])], done)
+        assert (await figures(core)).saved.near == 0
+        assert asked(home) > calls
+        await one_by_one(home, core, [repost(50, FIRMS[1])], done)
+        assert (await figures(core)).saved.near == 1, "the others are taken as before"
+
+
+@pytest.mark.parametrize("asked_with", [{"temperature": 0.7}, {"num_ctx": 8192}, {"max_tokens": 99}, {"quantization": "q4"}])
+async def test_other_settings_of_a_model_begin_anew(home: Home, asked_with: dict[str, object]) -> None:
+    home.change(cache=EASY)
+    async with home.core() as core:
+        done = await one_by_one(home, core, [original(), repost(1)], 0)
+        assert (await figures(core)).checked == 1
+        before = whole(home)
+        done = await one_by_one(home, core, [replace(original(), external_id="again")], done)
+        assert whole(home) == before
+    home.asked_with = asked_with
+    async with home.core() as core:
+        await until_known(core)
+        assert (await figures(core)).checked == 0
+        done = await one_by_one(home, core, [replace(original(), external_id="once more")], done)
+        assert whole(home) == before + 1, "an exact repeat is asked about as well: the key is another one"
+        done = await one_by_one(home, core, [replace(original(), external_id="and again")], done)
+        assert whole(home) == before + 1
+
+
+@pytest.mark.parametrize("change", ["gate", "similarity"])
+async def test_evidence_holds_for_one_gate(home: Home, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.change(cache=EASY)
+    async with home.core() as core:
+        await one_by_one(home, core, [original(), repost(1)], 0)
+        assert (await figures(core)).checked == 1
+    if change == "gate":
+        monkeypatch.setattr("leadd.core.nearby.GATE_VERSION", "another")
+    else:
+        home.change(cache={"near": {**EASY["near"], "min_similarity": 0.93}})
+    async with home.core() as core:
+        await until_known(core)
+        assert (await figures(core)).checked == 0

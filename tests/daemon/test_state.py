@@ -8,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from leadd.api import Method, Role
-from leadd.daemon.state import _cache_reasons, _model_reasons, _notes
+from leadd.builtin.sqlite_cache import FILE_NAME, SqliteCache, SqliteCacheConfig
+from leadd.daemon.state import _cache_reasons, _model_reasons, _notes, _unusable_caches
+from leadd.daemon.upkeep import check_all
 from leadd.inference import Availability
 from leadd.registry import ComponentError, Registry
 from leadd.testing.context import make_context
@@ -75,3 +77,22 @@ def test_a_cache_that_nobody_brings_is_told_with_what_to_install() -> None:
     (line,) = _cache_reasons(SimpleNamespace(registry=registry))  # type: ignore[arg-type]
     assert line.startswith("cache redis is failed_config: there is no cache 'redis' (")
     assert "pip install ./plugins/leadd-redis" in line
+
+
+async def test_a_cache_that_keeps_nothing_is_told(tmp_path: Path) -> None:
+    cache = SqliteCache(SqliteCacheConfig(), make_context(tmp_path))
+
+    async def check_caches() -> list[dict[str, str]]:
+        return await check_all({"cache:cache-sqlite": cache})
+
+    one: Any = SimpleNamespace(check_caches=check_caches)
+    (tmp_path / FILE_NAME).mkdir()  # a folder where the file should be
+    await cache.open()
+    (line,) = await _unusable_caches(one)
+    assert line.startswith(f"cache sqlite: {tmp_path / FILE_NAME} cannot be used (")
+    await cache.close()
+    (tmp_path / FILE_NAME).rmdir()
+    healthy = SqliteCache(SqliteCacheConfig(), make_context(tmp_path))
+    await healthy.open()
+    assert await check_all({"cache:cache-sqlite": healthy}) == []
+    await healthy.close()

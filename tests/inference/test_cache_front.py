@@ -8,7 +8,7 @@ import json
 import pytest
 from inference_parts import Reader, Shelf, question, settle
 
-from leadd.api import Method
+from leadd.api import CacheStats, Method
 from leadd.inference import InferenceSettings
 from leadd.inference.cache.keys import key_of_parts
 
@@ -173,7 +173,7 @@ async def test_clear_forgets_all_tiers(rig):
     r = rig(caches=[Shelf("a"), Shelf("b")])
     await r.inference.ask(question())
     await settle()
-    assert await r.inference.clear_cache() == 2
+    assert await r.inference.clear_cache() == 1
     assert (await r.inference.ask(question())).provenance.cache == "miss"
 
 
@@ -187,3 +187,81 @@ async def test_the_kept_value_says_what_it_is(rig):
     assert kept["from"]["method"] == Method.MODEL
     assert kept["from"]["digest"] == "digest-a"
     assert "usage" not in kept["from"]
+
+
+class Patient(Shelf):
+    """A shelf whose clearing and figures take longer than a look-up may."""
+
+    async def clear(self) -> int:
+        await asyncio.sleep(0.05)
+        return await super().clear()
+
+    async def stats(self) -> CacheStats:
+        await asyncio.sleep(0.05)
+        return await super().stats()
+
+
+async def test_clearing_and_figures_may_take_their_time(rig, monkeypatch):
+    r = rig(caches=[Patient()], numbers={"cache_timeout_s": 0.01})
+    await r.inference.ask(question())
+    assert (await r.inference.cache_stats())[0]["entries"] == 1
+    assert await r.inference.clear_cache() == 1
+    assert r.inference.stats().cache_faults == 0
+    monkeypatch.setattr("leadd.inference.cache.tiers.SLOW_LIMIT_S", 0.01)
+    for _ in range(4):
+        assert "entries" not in (await r.inference.cache_stats())[0]
+        assert await r.inference.clear_cache() == 0
+    (row,) = await r.inference.cache_stats()
+    assert (row["faults"], row["rests"]) == (0, False), "a tier is none the worse for having much"
+
+
+async def test_a_tier_that_cannot_clear_is_still_at_fault(rig):
+    bad = Shelf()
+    bad.fault = OSError("gone")
+    r = rig(caches=[bad])
+    assert await r.inference.clear_cache() == 0
+    assert r.inference.stats().cache_faults == 1
+
+
+async def test_clearing_begins_below_and_counts_each_entry_once(rig):
+    order: list[str] = []
+
+    class Told(Shelf):
+        async def clear(self) -> int:
+            order.append(self.name)
+            return await super().clear()
+
+    first, second = Told("memory"), Told("sqlite")
+    r = rig(caches=[first, second])
+    for number in range(3):
+        await r.inference.ask(question(f"text {number}"))
+    await settle()
+    first.values.popitem()
+    assert await r.inference.clear_cache() == 3
+    assert order == ["sqlite", "memory"]
+
+
+async def test_what_was_read_before_a_clear_is_not_lifted_after_it(rig):
+    gate = asyncio.Event()
+    gate.set()
+
+    class Slow(Shelf):
+        async def get(self, key: str) -> bytes | None:
+            found = await super().get(key)
+            await gate.wait()
+            return found
+
+    first = Shelf("memory")
+    r = rig(caches=[first, Slow("sqlite")])
+    await r.inference.ask(question())
+    await r.inference.embed(["one"])
+    await settle()
+    first.values.clear()
+    gate.clear()
+    reading = [asyncio.create_task(r.inference.ask(question())), asyncio.create_task(r.inference.embed(["one"]))]
+    await settle()
+    await r.inference.clear_cache()
+    gate.set()
+    answer, _ = await asyncio.gather(*reading)
+    assert answer.provenance.cache == "hit"
+    assert first.values == {}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from inference_parts import HandClock, Reader, Rig, Scripted, Shelf, question, settle
 
-from leadd.api import Failure, Method, ModelFailure
+from leadd.api import Failure, Method, ModelFailure, Role
+from leadd.inference import RolePlan
 from leadd.inference.cache.claims import LONGEST_LOOK_S
 
 LEASE_S = 15.0
@@ -236,3 +237,60 @@ async def test_a_note_that_cannot_be_read_is_still_a_failure(rig):
     assert (await answers([waiting]))[0].kind is Failure.BUSY
     house.gates[house.leader()].set()
     await answers(asks)
+
+
+async def test_a_person_who_joins_what_stands_at_a_foreign_claim_waits_no_longer_than_a_lease(rig):
+    house = House(rig, 2)
+    asks = [house.ask(0)]
+    await settle()
+    house.gates[1].set()
+    background = house.ask(1)
+    await house.clock.advance(1.0)
+    person = house.ask(1, priority=1000)
+    await house.clock.advance(LEASE_S + 1.0)
+    assert (await person).data == {"worth": "yes"}
+    assert (await background).data == {"worth": "yes"}
+    assert house.calls == [1, 1]
+    house.gates[0].set()
+    await answers(asks)
+
+
+async def test_who_comes_along_with_another_flight_holds_no_claim_that_others_wait_for(rig):
+    clock = HandClock()
+    shared = Shared(clock)
+    one, other = Scripted(gate=asyncio.Event()), Scripted(models={"small:1b": "digest-c"}, gate=asyncio.Event())
+    one.script = [ModelFailure(Failure.NOT_JSON, "?"), ModelFailure(Failure.NOT_JSON, "?")]
+    plans = {Role.TRIAGE: [RolePlan("one", "small:1b", 2048), RolePlan("other", "small:1b", 2048)]}
+    r = rig(clock=clock, models={"one": one, "other": other}, plans=plans, caches=[Shelf("own"), shared])
+    await r.inference.open()
+    key = await r.inference.key_of(question())
+    first = asyncio.create_task(r.inference.ask(question()))
+    await settle()
+    assert key in shared.claims
+    r.inference._seating.planned(Role.TRIAGE).state.breaker.trip(ModelFailure(Failure.FORBIDDEN, "403"))
+    second = asyncio.create_task(r.inference.ask(question()))
+    await settle()
+    one.gate.set()
+    await settle()
+    assert key not in shared.claims, "another process that waits for it may be whom this one waits for"
+    assert len(shared.claims) == 1
+    other.gate.set()
+    assert [a.provenance.cache for a in await answers([first, second])] == ["shared", "miss"]
+    assert shared.claims == {}
+
+
+async def test_a_refusal_never_takes_the_place_of_an_answer(rig):
+    house = House(rig, 2)
+    house.rigs[1].model.always = ModelFailure(Failure.TOO_LONG, "too long")
+    first = house.ask(0)
+    await settle()
+    person = house.ask(1, priority=1000)
+    await house.clock.advance(LEASE_S + 1.0)
+    assert house.calls == [1, 1], "both are asked: the person waits no longer"
+    house.gates[0].set()
+    await first
+    await settle()
+    house.gates[1].set()
+    assert (await answers([person]))[0].kind is Failure.TOO_LONG
+    key = await house.rigs[0].inference.key_of(question())
+    assert house.shared.answers == [key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 
@@ -65,10 +66,16 @@ async def test_an_export_has_no_notes_and_no_entry_lives_longer_for_being_moved(
         ({"key": None}, "field 'key'"),
         ({"left_s": "soon"}, "field 'left_s'"),
         ({"left_s": True}, "field 'left_s'"),
+        ({"left_s": 0}, "field 'left_s': 0 is no time that is left"),
+        ({"left_s": -1.5}, "field 'left_s': -1.5"),
+        ({"left_s": float("nan")}, "field 'left_s': nan"),
+        ({"left_s": float("inf")}, "field 'left_s': inf"),
+        ({"key": "note.model.triage.x"}, "field 'key'"),
         ({"value": None}, "field 'value' or 'base64'"),
         ({"value": None, "base64": "?"}, "field 'base64'"),
         ({"value": "{}"}, "its format is None"),
         ({"value": "no json"}, "no JSON object"),
+        *(({"value": value}, "no JSON object") for value in ("[]", "7", '"text"', "null", "true")),
         ({"key": "model.triage." + "0" * 64}, "belongs to another key"),
     ],
 )
@@ -78,6 +85,29 @@ async def test_what_is_no_entry_is_refused_with_the_field(rig, change, reason):
     (row,) = await exported(r)
     with pytest.raises(ValueError, match=reason):
         await r.inference.cache_import(row | change)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0\0", np.full(3, 9.0, dtype="<f4").tobytes(), np.full(3, np.nan, "<f4").tobytes()])
+async def test_a_vector_that_is_none_is_refused(rig, body):
+    r = rig(caches=[Listed()])
+    await r.inference.embed(["one"])
+    (row,) = await exported(r)
+    head, _, whole = base64.b64decode(row["base64"]).partition(b"\n")
+    await r.inference.cache_import(row | {"base64": base64.b64encode(head + b"\n" + whole).decode()})
+    with pytest.raises(ValueError, match="field 'value' or 'base64': it is no vector"):
+        await r.inference.cache_import(row | {"base64": base64.b64encode(head + b"\n" + body).decode()})
+    text = head.decode() + "\nno numbers"
+    with pytest.raises(ValueError, match="it is no vector"):
+        await r.inference.cache_import({"key": row["key"], "left_s": None, "value": text})
+
+
+async def test_what_is_exported_in_its_last_moment_can_be_taken_in(rig):
+    r = rig(caches=[Listed()])
+    await r.inference.ask(question())
+    (key,) = r.caches[0].values
+    r.caches[0].ttls[key] = 0.0002
+    (row,) = await exported(r)
+    await r.inference.cache_import(row)
 
 
 async def test_an_entry_whose_parts_were_changed_is_refused(rig):
@@ -245,6 +275,29 @@ async def test_a_vector_is_made_once_and_kept_by_text_and_weights(rig):
     await embed(r, ["one"])
     assert r.inference.stats().roles[Role.EMBED].hits == 1
     assert PLANS[Role.EMBED].num_ctx == 2048
+
+
+async def test_a_vector_is_lifted_for_the_rest_of_its_time(rig):
+    first, second = Shelf("memory"), Shelf("sqlite")
+    r = rig(caches=[first, second], numbers={"cache_vector_ttl_s": 100.0})
+    await embed(r, ["one"])
+    (key,) = first.values
+    first.values.clear()
+    r.clock.now_s += 30
+    await embed(r, ["one"])
+    assert first.ttls[key] == pytest.approx(70.0)
+    first.values.clear()
+    r.clock.now_s += 71
+    await embed(r, ["one"])
+    assert first.ttls[key] == 100.0, "what is older than its time is made anew, whatever the tier says"
+    # one of before, which does not say when it was made, is taken for new
+    head, _, body = second.values[key].partition(b"\n")
+    told = {name: value for name, value in json.loads(head).items() if name != "at_ms"}
+    second.values[key] = json.dumps(told, separators=(",", ":")).encode() + b"\n" + body
+    first.values.clear()
+    r.clock.now_s += 30
+    await embed(r, ["one"])
+    assert first.ttls[key] == 100.0
 
 
 @pytest.mark.parametrize(

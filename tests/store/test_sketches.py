@@ -48,6 +48,9 @@ async def test_evidence_and_counts(store: Store, make: Any) -> None:
     assert await store.sketches.evidence(icp.id, "s2") == Evidence(1, 0, False)
     assert await store.sketches.evidence(icp.id + 1, "s1") == Evidence(0, 0, False)
     assert await store.sketches.counts() == {icp.id: ReuseCounts(1, 1, 4, 1, 300, 2, 700)}
+    assert await store.sketches.wrong(icp.id, "s1", ids) == {first}
+    assert await store.sketches.wrong(icp.id, "s1", ids[1:]) == frozenset()
+    assert await store.sketches.wrong(icp.id, "s2", ids) == frozenset()
 
 
 async def test_a_signal_counts_once_in_a_scope_and_keeps_its_first_sketch(store: Store, make: Any) -> None:

@@ -196,3 +196,14 @@ async def test_what_is_known_of_companies_is_found_by_domain_and_name(store: Sto
         ("Köln", "6-10"), ("Lyon", None), ("Köln", "6-10"), (None, "1"), None, None, None,
     ]  # fmt: skip
     assert await store.companies.known([]) == []
+
+
+async def test_since_when_a_fact_is_as_it_is(store: Store, clock: Any) -> None:
+    assert await store.schedule.since("fact", "one") == 0, "of the time before nothing is known"
+    clock.ms += 5
+    assert await store.schedule.since("fact", "one") == 0
+    changed_ms = clock.now_ms()
+    assert await store.schedule.since("fact", "two") == changed_ms
+    clock.ms += 5
+    assert await store.schedule.since("fact", "two") == changed_ms
+    assert await store.schedule.since("other", "two") == 0

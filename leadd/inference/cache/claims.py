@@ -47,11 +47,12 @@ class Claims:
         self._keeper: asyncio.Task[None] | None = None
 
     async def turn(
-        self, key: str, method: Method, check: Check, *, patience_s: float | None = None
+        self, key: str, method: Method, check: Check, *, patience_s: Callable[[], float | None] = lambda: None
     ) -> Kept | Refused | ModelFailure | None:
         """None: it is ours to find out, and `end` must follow. Else what another process found out meanwhile.
 
-        With `patience_s`, for a person who waits, the other one is waited for no longer than that.
+        Where `patience_s` gives seconds, for a person who waits, the other one is waited for no longer than that. It is asked
+        at every look: a person may join what nobody was in a hurry for.
         """
         if method is not Method.MODEL or self._tiers.common is None:
             return None
@@ -61,7 +62,7 @@ class Claims:
         began_s = self._clock.monotonic_s()
         old_note = await self._note(key)
         look_s = FIRST_LOOK_S
-        while patience_s is None or self._clock.monotonic_s() - began_s < patience_s:
+        while (most_s := patience_s()) is None or self._clock.monotonic_s() - began_s < most_s:
             found = await self._tiers.get_common(key, method, check)
             if found is not None:
                 return found

@@ -111,9 +111,12 @@ def outline(raw: bytes) -> Outline:
         value = parse(bytes(raw).decode())
     except (ValueError, UnicodeError, ModelFailure):
         raise ValueError("it is no JSON object") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
     if value.get("v") != FORMAT_VERSION:
         raise ValueError(f"its format is {value.get('v')!r}, this leadd reads {FORMAT_VERSION}")
-    parts, kind = value.get("parts"), value.get("class")
+    parts: Any = value.get("parts")
+    kind: Any = value.get("class")
     if not isinstance(parts, dict):
         raise ValueError("it does not say what its key is made of")
     if key_of_parts(parts) != value.get("key"):

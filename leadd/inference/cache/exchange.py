@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ NOTE = "note."
 
 def pack(entry: CacheEntry) -> dict[str, Any]:
     """One line of an export."""
-    row: dict[str, Any] = {"key": entry.key, "left_s": None if entry.left_s is None else round(entry.left_s, 3)}
+    left_s = None if entry.left_s is None else max(0.001, round(entry.left_s, 3))
+    row: dict[str, Any] = {"key": entry.key, "left_s": left_s}
     try:
         return row | {"value": entry.value.decode()}
     except UnicodeDecodeError:
@@ -35,8 +37,12 @@ def unpack(row: Mapping[str, Any], lives: Lifetimes) -> CacheEntry:
     key, left_s = row.get("key"), row.get("left_s")
     if not isinstance(key, str):
         raise ValueError("field 'key': a text is needed")
+    if key.startswith(NOTE):
+        raise ValueError(f"field 'key': what begins with '{NOTE}' is a note between processes, and no entry")
     if left_s is not None and (isinstance(left_s, bool) or not isinstance(left_s, int | float)):
         raise ValueError("field 'left_s': a number of seconds or null is needed")
+    if left_s is not None and not (math.isfinite(left_s) and left_s > 0):
+        raise ValueError(f"field 'left_s': {left_s} is no time that is left; a number of seconds above 0 or null is needed")
     value = _value(row)
     kind = _kind(key, value)
     most_s = lives.vector_s if kind == "vector" else lives.of(role_of(key), "refusal" if kind == "refusal" else "answer")
@@ -65,6 +71,10 @@ def _kind(key: str, value: bytes) -> str:
         if isinstance(told, dict) and told.get("class") == "vector":
             if told.get("key") != key:
                 raise ValueError("the vector belongs to another key")
+            from leadd.inference.cache import kept_vectors  # noqa: PLC0415 - brings numpy, which only vectors need
+
+            if kept_vectors.decode(value, key, told.get("digest", "")) is None:
+                raise ValueError("field 'value' or 'base64': it is no vector of unit length as its head says")
             return "vector"
     try:
         about = outline(value)

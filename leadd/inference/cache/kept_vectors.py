@@ -29,9 +29,10 @@ def vector_key(place: Place, num_ctx: int, text: str) -> str:
     return f"{place.method}.embed.{hasher.hexdigest()}"
 
 
-def encode(key: str, digest: str, vector: Vector) -> bytes:
-    """The value to keep for one vector."""
+def encode(key: str, digest: str, vector: Vector, at_ms: int) -> bytes:
+    """The value to keep for one vector that was made at `at_ms`."""
     head = {"v": FORMAT_VERSION, "class": "vector", "key": key, "digest": digest, "dimensions": int(vector.shape[0])}
+    head["at_ms"] = at_ms
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + np.asarray(vector, dtype="<f4").tobytes()
 
 
@@ -50,18 +51,27 @@ def decode(raw: bytes, key: str, digest: str) -> Vector | None:
         return None
 
 
+def made_ms(raw: bytes) -> int | None:
+    """When a vector was made, None where its value does not say: those of before do not."""
+    try:
+        at_ms = json.loads(bytes(raw).partition(b"\n")[0])["at_ms"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return at_ms if isinstance(at_ms, int) and not isinstance(at_ms, bool) else None
+
+
 async def look_up(tiers: Tiers, keys: Sequence[str], digest: str) -> dict[int, Vector]:
     """The vectors that are kept, by their place in `keys`."""
     found: dict[int, Vector] = {}
     for place, key in enumerate(keys):
-        raw = await tiers.get_raw(key)
+        raw = await tiers.get_raw(key, made_ms)
         vector = None if raw is None else decode(raw, key, digest)
         if vector is not None:
             found[place] = vector
     return found
 
 
-async def keep(tiers: Tiers, keys: Sequence[str], digest: str, vectors: NDArray[np.float32]) -> None:
-    """Keep one vector under each key."""
+async def keep(tiers: Tiers, keys: Sequence[str], digest: str, vectors: NDArray[np.float32], at_ms: int) -> None:
+    """Keep one vector under each key; all of them were made at `at_ms`."""
     for key, vector in zip(keys, vectors, strict=True):
-        await tiers.put_raw(key, encode(key, digest, vector))
+        await tiers.put_raw(key, encode(key, digest, vector, at_ms))

@@ -19,6 +19,8 @@ from leadd.inference.questions import Check
 
 FAULTS_BEFORE_REST = 3
 REST_S = 30.0
+SLOW_LIMIT_S = 30.0
+"""For what a person asks of the whole of a tier: to clear it, to tell its figures."""
 
 T = TypeVar("T")
 
@@ -76,13 +78,26 @@ class Tier:
 
     async def run(self, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result, or None where the tier raised or was too slow."""
+        return await self._run(what, work, None if self.backend.at_once else asyncio.timeout(self._limit_s))
+
+    async def run_slow(self, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The same for work on the whole tier, which may take its time: being slow at it is no fault."""
+        limit = asyncio.timeout(SLOW_LIMIT_S)
+        return await self._run(what, work, limit, slow_is_fault=False)
+
+    async def _run(
+        self, what: str, work: Callable[[], Awaitable[T]], limit: asyncio.Timeout | None, *, slow_is_fault: bool = True
+    ) -> T | None:
         try:
-            if self.backend.at_once:
+            if limit is None:
                 result = await work()
             else:
-                async with asyncio.timeout(self._limit_s):
+                async with limit:
                     result = await work()
         except (Exception, SystemExit) as error:
+            if limit is not None and limit.expired() and not slow_is_fault:
+                self._log.warning("cache %s: %s did not end within %g s", self.backend.name, what, SLOW_LIMIT_S)
+                return None
             self.faults += 1
             self.in_a_row += 1
             if self.in_a_row == FAULTS_BEFORE_REST:
@@ -126,6 +141,8 @@ class Tiers:
         self.lives = lives
         self._tiers = [Tier(backend, clock, log, limit_s) for backend in backends]
         self._clock = clock
+        self._clears = 0
+        """Goes up as a clear begins and as it ends: what was read before is not lifted after."""
         self.dropped = 0
 
     @property
@@ -158,7 +175,7 @@ class Tiers:
     async def _get(
         self, tiers: Sequence[Tier], key: str, method: Method, check: Check, *, first: int = 0
     ) -> Kept | Refused | None:
-        role = role_of(key)
+        role, clears = role_of(key), self._clears
         for number, tier in enumerate(tiers[first:], first):
             if tier.rests:
                 continue
@@ -173,8 +190,7 @@ class Tiers:
                 await tier.run("delete", partial(tier.backend.delete, key))
                 continue
             self._count(tier.tally(role), kept)
-            if number:
-                await self._put(self._tiers[:number], key, raw, self._left_s(role, kept))
+            await self._lift(number, key, raw, self._left_s(role, kept), clears)
             return kept
         return None
 
@@ -186,17 +202,23 @@ class Tiers:
         """Keep a value in the tiers below the first."""
         await self._put(self._reach(method)[1:], key, value, self.lives.of(role_of(key), kind))
 
-    async def get_raw(self, key: str) -> bytes | None:
-        """A value that is no answer (a vector), out of the first tier that has it; those above get it too."""
-        role = role_of(key)
+    async def get_raw(self, key: str, made_ms: Callable[[bytes], int | None]) -> bytes | None:
+        """A value that is no answer (a vector), out of the first tier that has it; those above get it for the rest of its time.
+
+        `made_ms` reads out of a value when it was made; None where it does not say: then it is taken for new.
+        """
+        role, clears = role_of(key), self._clears
         for number, tier in enumerate(self._tiers):
             raw = None if tier.rests else await tier.run("get", partial(tier.backend.get, key))
-            if raw is None:
+            made = None if raw is None else made_ms(raw)
+            age_s = 0.0 if made is None else max(0, self._clock.now_ms() - made) / 1000
+            left_s = None if self.lives.vector_s is None else self.lives.vector_s - age_s
+            if raw is None or (left_s is not None and left_s <= 0):
                 tier.tally(role).misses += 1
                 continue
             tier.tally(role).hits += 1
             tier.tally(role).bytes += len(raw)
-            await self._put(self._tiers[:number], key, raw, self.lives.vector_s)
+            await self._lift(number, key, raw, left_s, clears)
             return raw
         return None
 
@@ -228,15 +250,22 @@ class Tiers:
                 tier.faults += 1
 
     async def clear(self) -> int:
-        """Forget all; the number of entries dropped, over all tiers."""
-        counts = [await tier.run("clear", tier.backend.clear) for tier in self._tiers]
-        return sum(count or 0 for count in counts)
+        """Forget all; the number of entries dropped. One that several tiers had counts once: it is the largest tier's number.
+
+        The last tier is the first to go, so that none above gets back what is still below.
+        """
+        self._clears += 1
+        try:
+            counts = [await tier.run_slow("clear", tier.backend.clear) for tier in reversed(self._tiers)]
+        finally:
+            self._clears += 1
+        return max((count or 0 for count in counts), default=0)
 
     async def stats(self) -> list[dict[str, Any]]:
         """Figures of each tier, in order; a tier that cannot tell has none but its name and its faults."""
         rows: list[dict[str, Any]] = []
         for tier in self._tiers:
-            figures = await tier.run("stats", tier.backend.stats)
+            figures = await tier.run_slow("stats", tier.backend.stats)
             row: dict[str, Any] = {"name": tier.backend.name, "faults": tier.faults, "rests": tier.rests}
             roles = {role: tally.row() for role, tally in sorted(tier.roles.items())}
             rows.append(row | (asdict(figures) if figures is not None else {}) | {"roles": roles})
@@ -244,6 +273,13 @@ class Tiers:
 
     def _reach(self, method: Method) -> list[Tier]:
         return self._tiers if method is Method.MODEL else self._tiers[:1]
+
+    async def _lift(self, tier: int, key: str, value: bytes, left_s: float | None, clears: int) -> None:
+        """Write what a tier had to those above it, unless all was forgotten since it was looked for."""
+        for upper in self._tiers[:tier]:
+            if clears != self._clears:
+                return
+            await self._put([upper], key, value, left_s)
 
     async def _put(self, tiers: Sequence[Tier], key: str, value: bytes, ttl_s: float | None) -> None:
         if ttl_s is not None and ttl_s <= 0:
