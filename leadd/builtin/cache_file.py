@@ -168,7 +168,16 @@ class CacheFile:
         has_more = bool(rows) or connection.execute("pragma freelist_count").fetchone()[0] > 0
         return sum(ends_ms > now_ms for _, ends_ms in rows), has_more
 
-    def claim(self, key: str, owner: str, lease_s: float) -> bool:
+    def claim(self, key: str, owner: str, lease_s: float) -> bool | None:
+        """Whether `owner` has the key now; None where another process held the file for too long."""
+        try:
+            return self._claim(key, owner, lease_s)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            return None
+
+    def _claim(self, key: str, owner: str, lease_s: float) -> bool:
         now_ms, lease_ms = self._clock.now_ms(), int(lease_s * 1000)
         connection = self._open_connection()
         # All leases are about alike. One that ends much later was taken before the wall clock was set back: its owner may be

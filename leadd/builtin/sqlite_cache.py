@@ -22,6 +22,8 @@ from leadd.builtin.cache_file import CacheFile
 FILE_NAME = "cache.db"
 MAX_WAITING = 1000
 """Calls that may wait for the thread; on a disk that hangs, more would only pile up."""
+CLAIM_TRIES = 10
+"""How often a claim waits for a file that another process is writing to, a tenth of a second each time."""
 VISIT_JOBS = 16
 """Jobs in one visit of the thread: the first of them waits for the last."""
 T = TypeVar("T")
@@ -120,8 +122,13 @@ class SqliteCache(CacheBackend):
         return dropped
 
     async def claim(self, key: str, owner: str, lease_s: float) -> bool:
-        # a cache that cannot answer keeps nobody from computing
-        return await self._run(lambda: self._file.claim(key, owner, lease_s), True)
+        answers: bool | None = True
+        for _ in range(CLAIM_TRIES):
+            # A model's answer costs far more than a moment's wait for another process's lock.
+            won = await self._run(lambda: self._file.claim(key, owner, lease_s), answers)
+            if won is not None:
+                return won
+        return True  # a cache that cannot answer keeps nobody from computing
 
     async def release(self, key: str, owner: str) -> None:
         await self._run(lambda: self._file.release(key, owner), None)

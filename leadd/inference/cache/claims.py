@@ -23,6 +23,8 @@ LEASE_S = 15.0
 """How long a claim outlives its owner."""
 RENEWALS = 3.0
 """Claims are renewed so many times in a lease: two renewals may fail before it ends."""
+CLAIM_LIMIT_S = 2.0
+"""How long a claim may take: it is worth waiting for a file that other processes write to."""
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 0.25
 NOTE_S = 30.0
 """How long a leader's failure is told to those who wait; who comes later asks anew."""
@@ -57,7 +59,11 @@ class Claims:
         if method is not Method.MODEL or self._tiers.common is None:
             return None
         if await self._claim(key):
-            return None
+            # Whoever had it may have come to its end between our look for the answer and our claim.
+            found = await self._tiers.get_common(key, method, check) if key in self._held else None
+            if found is not None:
+                await self.end(key)
+            return found
         self.waited += 1
         began_s = self._clock.monotonic_s()
         old_note = await self._note(key)
@@ -98,7 +104,7 @@ class Claims:
         if tier is None:
             return True
         # A tier that cannot tell keeps nobody from computing.
-        won = await tier.run("claim", partial(tier.backend.claim, key, self.owner, self._lease_s))
+        won = await tier.run("claim", partial(tier.backend.claim, key, self.owner, self._lease_s), CLAIM_LIMIT_S)
         if won is False:
             return False
         if won:

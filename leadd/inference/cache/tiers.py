@@ -76,9 +76,9 @@ class Tier:
         self._log = log
         self._limit_s = limit_s
 
-    async def run(self, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
-        """The result, or None where the tier raised or was too slow."""
-        return await self._run(what, work, None if self.backend.at_once else asyncio.timeout(self._limit_s))
+    async def run(self, what: str, work: Callable[[], Awaitable[T]], limit_s: float = 0.0) -> T | None:
+        """The result, or None where the tier raised or was too slow: slower than `limit_s`, or than a look-up may take."""
+        return await self._run(what, work, None if self.backend.at_once else asyncio.timeout(max(limit_s, self._limit_s)))
 
     async def run_slow(self, what: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """The same for work on the whole tier, which may take its time: being slow at it is no fault."""
