@@ -2,7 +2,7 @@
 
 Reads signals-dev.jsonl.gz from LEADD_EVAL_DATA and says so where it is missing. The rows of job boards whose label is known
 come as a stream: companies in random order, the ads of a company in pieces of up to five between those of others. Every row
-goes through the promise of `leadd.core.promise` as in the daemon: scored, passed or dropped or drawn for an audit, counted;
+goes through `leadd.core.promises.promise` as in the daemon: scored, passed or dropped or drawn for an audit, counted;
 what is read gets its label as the model's word. Each opening counts once: near duplicates are taken over from the first one.
 
 'Wanted that passed' is over the whole stream so far, the time before the first threshold included, audits left out; 'recall of
@@ -27,11 +27,11 @@ import numpy as np
 from benchmarks.choosing import TASKS
 from benchmarks.prefilter_recall import data_folder, read_rows
 from leadd.api import Icp, Signal
-from leadd.core import promise as promises
-from leadd.core.icp_scorer import Words, read_words
 from leadd.core.prefilter import CompiledIcp
 from leadd.core.profiles import Profile
-from leadd.core.promise import Promise, Terms
+from leadd.core.promises import promise as promises
+from leadd.core.promises.icp_scorer import Words, read_words
+from leadd.core.promises.promise import Promise, Terms
 from leadd.store.choice_rows import ChoiceCounts, ChoiceRow, ChooserRow
 
 BATCH = 64

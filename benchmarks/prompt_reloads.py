@@ -30,9 +30,9 @@ from benchmarks.rig import PERFORMANCE, open_core, settled
 from benchmarks.texts import make_drafts
 from leadd.api import ModelRequest, Reply, Role
 from leadd.core.engine import Core
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import SAVED, PromptDesk
-from leadd.core.prompt_lab import STAGES, PromptLab
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import SAVED, PromptDesk
+from leadd.core.prompts.prompt_lab import STAGES, PromptLab
 from leadd.daemon.watching import FolderWatch
 from leadd.prompting import packaged_folder
 

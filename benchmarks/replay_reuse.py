@@ -34,10 +34,10 @@ from benchmarks.instant import MODEL, InstantModel
 from benchmarks.rig import open_core, settled
 from leadd.api import ModelRequest, Reply, Role, Signal, SignalDraft
 from leadd.config.settings import Settings
-from leadd.core.differences import difference
-from leadd.core.nearby import block_of
-from leadd.core.passages import key_of_title
-from leadd.core.sketches import similarity, sketch
+from leadd.core.reuse.differences import difference
+from leadd.core.reuse.nearby import block_of
+from leadd.core.reuse.passages import key_of_title
+from leadd.core.reuse.sketches import similarity, sketch
 from leadd.core.text import content_hash, normalise
 from leadd.learn.proofs.intervals import clopper_pearson
 from leadd.testing.altered_ads import KINDS, Ad, alter, make_ad, repost

@@ -18,7 +18,7 @@ from leadd.builtin.memory import MemoryCache, MemoryConfig
 from leadd.builtin.sqlite_cache import SqliteCache, SqliteCacheConfig
 from leadd.config.settings import Settings
 from leadd.core.engine import Core
-from leadd.core.prompt_cases import Trials
+from leadd.core.prompts.prompt_cases import Trials
 from leadd.core.traffic import SinkSlot
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder

@@ -10,7 +10,7 @@ from typing import Any
 from leadd.cli.client import Client
 from leadd.cli.exits import Ended
 from leadd.config.loading import load
-from leadd.core.prompt_cases import ROLES, Trials
+from leadd.core.prompts.prompt_cases import ROLES, Trials
 from leadd.prompting import PromptBook, packaged_folder
 from leadd.prompting.cases import CASES, CaseShelf, Recorded, write_recordings
 

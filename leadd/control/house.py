@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 from leadd.api import Clock, Problem, Receipt, Role, SignalDraft
 from leadd.config.loading import Loaded
 from leadd.core.asking import ClassifyRequest, ClassifyResult
-from leadd.core.earlier import ReuseFigures
 from leadd.core.events import EventBus
 from leadd.core.expansions import InForce
-from leadd.core.experiments import Experiments
 from leadd.core.finder import Found
-from leadd.core.improving import Improver
 from leadd.core.intake import Accepted
 from leadd.core.profiles import Profile
-from leadd.core.prompt_desk import PromptDesk
-from leadd.core.prompt_lab import PromptLab
+from leadd.core.prompts.experiments import Experiments
+from leadd.core.prompts.improving import Improver
+from leadd.core.prompts.prompt_desk import PromptDesk
+from leadd.core.prompts.prompt_lab import PromptLab
+from leadd.core.reuse.earlier import ReuseFigures
 from leadd.core.sources import SourceStatus
-from leadd.core.training import TrainingExample
-from leadd.core.tuning import Step
+from leadd.core.training.training import TrainingExample
+from leadd.core.training.tuning import Step
 from leadd.inference import InferenceStats
 from leadd.prompting import PromptInfo, Reload
 from leadd.registry.records import InstanceRecord, PluginRecord
@@ -34,7 +34,7 @@ from leadd.store.choice_rows import ChooserRow, ScorerRow
 from leadd.store.verdicts import VerdictKept
 
 if TYPE_CHECKING:
-    from leadd.core.promise_figures import PromiseFigures
+    from leadd.core.promises.promise_figures import PromiseFigures
 
 
 class Paths(Protocol):

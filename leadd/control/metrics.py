@@ -26,7 +26,7 @@ from leadd.inference import RoleStats
 from leadd.store.rows import BUCKETS, OUTBOX_STATES, OUTCOMES, SIGNAL_STATES, Counts
 
 if TYPE_CHECKING:
-    from leadd.core.promise_figures import PromiseFigures
+    from leadd.core.promises.promise_figures import PromiseFigures
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 CODES = ("2xx", "3xx", "4xx", "5xx", "gone")

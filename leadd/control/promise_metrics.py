@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 if TYPE_CHECKING:
-    from leadd.core.promise_figures import PromiseFigures
+    from leadd.core.promises.promise_figures import PromiseFigures
 
 
 def promise_families(promises: Sequence[PromiseFigures]) -> Iterator[Metric]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from leadd.api import Bucket, Clock, LeaddError, ModelFailure, Reject, Role, SignalDraft
 from leadd.core import outcomes
-from leadd.core.arms import Arms
 from leadd.core.intake import prepare, with_contacts
 from leadd.core.pipeline import MODEL, Done, Pipeline
 from leadd.core.profiles import Profiles
+from leadd.core.prompts.arms import Arms
 from leadd.core.questions import PERSON_PRIORITY
 from leadd.inference import Inference, is_outage
 from leadd.store import Store

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 from leadd.api import Clock, Method, Problem, Role, SignalDraft
 from leadd.config.settings import Settings
 from leadd.core import scoring
-from leadd.core.arms import Arms
 from leadd.core.asking import Asking, ClassifyRequest, ClassifyResult
-from leadd.core.choosing import Chooser
 from leadd.core.dossiers import Dossiers
-from leadd.core.earlier import EarlierReadings, ReuseFigures
 from leadd.core.events import EventBus
 from leadd.core.expansions import Expanding
 from leadd.core.finder import Finder
@@ -23,19 +20,22 @@ from leadd.core.intake import Accepted, Intake
 from leadd.core.kept import KeptAnswers
 from leadd.core.pipeline import Pipeline
 from leadd.core.profiles import Profiles
+from leadd.core.promises.choosing import Chooser
+from leadd.core.prompts.arms import Arms
 from leadd.core.reading import Reader
-from leadd.core.standing_answers import StandingAnswers
+from leadd.core.reuse.earlier import EarlierReadings, ReuseFigures
+from leadd.core.reuse.standing_answers import StandingAnswers
 from leadd.core.supervisor import Supervisor
 from leadd.core.traffic import SinkSlot, SourceSlot, Traffic
-from leadd.core.training import Training
-from leadd.core.tuning import Tuning
+from leadd.core.training.training import Training
+from leadd.core.training.tuning import Tuning
 from leadd.inference import Inference
 from leadd.prompting import PromptBook
 from leadd.store import Store, StoreUnavailable
 from leadd.store.verdicts import VerdictKept
 
 if TYPE_CHECKING:
-    from leadd.core.promise_figures import PromiseFigures
+    from leadd.core.promises.promise_figures import PromiseFigures
 
 INBOX = "inbox"
 MODEL_SEEN = "model.seen"
@@ -215,7 +215,7 @@ class Core:
 
     async def promises(self, *, closely: bool = True) -> list[PromiseFigures]:
         """What the prefilter promises for each ICP in force, and what that rests on; `closely` with its calibration."""
-        from leadd.core.promise_figures import figures  # noqa: PLC0415 - brings numpy, which nobody pays for at the start
+        from leadd.core.promises.promise_figures import figures  # noqa: PLC0415 - brings numpy, which nobody pays for at the start
 
         await self.chooser.prepare()
         enabled = self.settings.prefilter.enabled

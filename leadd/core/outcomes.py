@@ -8,9 +8,9 @@ from typing import Any
 
 from leadd.api import Bucket, Classification, Contact, Method, Signal
 from leadd.core import companies, quality, scoring
-from leadd.core.choices import Choice
 from leadd.core.prefilter import Drop
 from leadd.core.profiles import Profile
+from leadd.core.promises.choices import Choice
 from leadd.core.reading import Reading, chosen_judgement
 from leadd.store.choice_rows import NewChoice
 from leadd.store.reuse_rows import Trace

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from leadd.api import Bucket, Clock, Failure, ModelFailure, Retry, Role
 from leadd.config.settings import Settings
 from leadd.core import outcomes, prefilter, scoring
-from leadd.core.choosing import Chooser
 from leadd.core.companies import known_key
-from leadd.core.earlier import EarlierReadings, Hints
 from leadd.core.events import EventBus
 from leadd.core.handoff import Handoff
 from leadd.core.outcomes import Outcome
 from leadd.core.owed import Owed
 from leadd.core.prefilter import NOTHING_KNOWN, CompanyKnown, Drop, Keep
 from leadd.core.profiles import Profile, Profiles
+from leadd.core.promises.choosing import Chooser
 from leadd.core.questions import PERSON_PRIORITY
 from leadd.core.reading import Reader, Reading
+from leadd.core.reuse.earlier import EarlierReadings, Hints
 from leadd.core.vectors import SignalVectors
 from leadd.inference import Inference, is_outage
 from leadd.store import Store, StoreUnavailable

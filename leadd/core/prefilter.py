@@ -21,7 +21,7 @@ from leadd.api.facts import SizeFact, is_denied, overlap, range_of, read_sizes
 from leadd.api.lexical import Folded, KeywordSet, Match
 from leadd.api.matching import IcpTerms, join, title_or_first_line
 from leadd.api.places import Places, countries_of, read_location, read_places
-from leadd.core.choices import Choice
+from leadd.core.promises.choices import Choice
 
 
 @dataclass(frozen=True, slots=True)

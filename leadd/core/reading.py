@@ -8,11 +8,11 @@ from typing import Any
 
 from leadd.api import Classification, Clock, Method, ModelFailure, Role, Signal
 from leadd.core import questions, triage
-from leadd.core.arms import Arms
-from leadd.core.choices import Choice
 from leadd.core.excerpts import Excerpt
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
+from leadd.core.promises.choices import Choice
+from leadd.core.prompts.arms import Arms
 from leadd.core.questions import Shown
 from leadd.core.scales import Scales
 from leadd.core.triage import NO, YES, Decision

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from leadd.api import Clock, Method, ModelFailure, Role, Signal
 from leadd.core import questions, triage
-from leadd.core.arms import Arms
 from leadd.core.profiles import Profile
+from leadd.core.prompts.arms import Arms
 from leadd.core.questions import PERSON_PRIORITY
 from leadd.core.triage import Decision, Known
 from leadd.inference import Inference

@@ -20,12 +20,12 @@ from leadd.config.paths import Paths, make_private_folder
 from leadd.config.settings import Settings
 from leadd.control.server import ControlServer
 from leadd.core.engine import MODEL_SEEN, Core
-from leadd.core.experiments import Experiments
-from leadd.core.improving import Improver
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import SAVED, PromptDesk
-from leadd.core.prompt_lab import PromptLab
-from leadd.core.tuning import TUNED
+from leadd.core.prompts.experiments import Experiments
+from leadd.core.prompts.improving import Improver
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import SAVED, PromptDesk
+from leadd.core.prompts.prompt_lab import PromptLab
+from leadd.core.training.tuning import TUNED
 from leadd.daemon.boot import boot_name
 from leadd.daemon.components import EVIDENCE, Components
 from leadd.daemon.icp_files import folder_of, take_in

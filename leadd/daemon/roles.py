@@ -8,7 +8,7 @@ from typing import Any
 from leadd.api import Role
 from leadd.config.entries import RoleModel
 from leadd.config.settings import ModelSettings
-from leadd.core.tuning import plan_of
+from leadd.core.training.tuning import plan_of
 from leadd.inference import RolePlan
 
 SHIPPED = ModelSettings()

@@ -10,7 +10,7 @@ from cli_parts import Cli
 from daemon_parts import ICP, wait
 
 from leadd.core.companies import fold_name
-from leadd.core.training import HELD, TRAIN, split_of
+from leadd.core.training.training import HELD, TRAIN, split_of
 from leadd.testing.ollama import Speeds, threaded_fake
 
 BASE, TUNED = "gemma3:1b", "leadd/gemma3:1b-triage"

@@ -21,20 +21,20 @@ from leadd.config.paths import Paths
 from leadd.config.settings import Settings
 from leadd.control.call import Limits
 from leadd.control.server import ControlServer
-from leadd.core.arms import Arms
 from leadd.core.asking import ClassifyRequest, ClassifyResult
 from leadd.core.events import EventBus
 from leadd.core.expansions import InForce
-from leadd.core.experiments import Experiments
 from leadd.core.finder import Found
-from leadd.core.improving import Improver
 from leadd.core.intake import Accepted
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import PromptDesk
-from leadd.core.prompt_lab import PromptLab
+from leadd.core.prompts.arms import Arms
+from leadd.core.prompts.experiments import Experiments
+from leadd.core.prompts.improving import Improver
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import PromptDesk
+from leadd.core.prompts.prompt_lab import PromptLab
 from leadd.core.sources import SourceStatus
-from leadd.core.training import Training
-from leadd.core.tuning import Step
+from leadd.core.training.training import Training
+from leadd.core.training.tuning import Step
 from leadd.inference import Availability, InferenceStats, RoleStats
 from leadd.learn.words.expansion import expand
 from leadd.prompting import PromptBook, PromptInfo, PromptProblem, Reload, packaged_folder

@@ -38,7 +38,7 @@ from leadd.api import (
 from leadd.builtin.memory import MemoryCache
 from leadd.config.settings import Settings
 from leadd.core.engine import Core
-from leadd.core.prompt_cases import Trials
+from leadd.core.prompts.prompt_cases import Trials
 from leadd.core.traffic import SinkSlot, SourceSlot
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder

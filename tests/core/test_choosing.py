@@ -10,10 +10,10 @@ import pytest
 from core_parts import Home, settled
 
 from leadd.api import ModelRequest, Role, SignalDraft
-from leadd.core import promise as promises
-from leadd.core.choosing import NoPromise
 from leadd.core.engine import Core
-from leadd.core.promise import Promise
+from leadd.core.promises import promise as promises
+from leadd.core.promises.choosing import NoPromise
+from leadd.core.promises.promise import Promise
 from leadd.store.rows import JudgementRow, SignalRow
 
 ROLES = ("Marketing Manager", "Head of Growth Marketing", "SEO Manager", "Performance Marketer", "Content Marketing Lead")

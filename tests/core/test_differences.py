@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from leadd.api import Signal
-from leadd.core.differences import MOST_CHANGED, difference
+from leadd.core.reuse.differences import MOST_CHANGED, difference
 from leadd.core.text import content_hash, normalise
 from leadd.testing.altered_ads import KINDS, Ad, alter, make_ad, repost
 

@@ -12,12 +12,12 @@ import pytest
 from core_parts import AD, Home, settled
 
 from leadd.api import ModelRequest, NeedsAttention, Retry, Role, Signal, SignalDraft
-from leadd.core.arms import unit_of
 from leadd.core.engine import Core
-from leadd.core.experiment_state import Trial, Variant
-from leadd.core.experiments import Experiments
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import PromptDesk
+from leadd.core.prompts.arms import unit_of
+from leadd.core.prompts.experiment_state import Trial, Variant
+from leadd.core.prompts.experiments import Experiments
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import PromptDesk
 from leadd.learn.proofs.experiments import Experiment
 from leadd.prompting import PromptError, packaged_folder
 from leadd.store import NotFound, StoreUnavailable

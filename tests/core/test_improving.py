@@ -16,13 +16,13 @@ from leadd.builtin.memory import MemoryCache
 from leadd.builtin.ollama import OllamaConfig, OllamaModel
 from leadd.config.settings import Settings
 from leadd.core.events import EventBus
-from leadd.core.improving import Improver, Step
 from leadd.core.profiles import Profiles
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import PromptDesk
-from leadd.core.prompt_lab import Budget, PromptLab
+from leadd.core.prompts.improving import Improver, Step
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import PromptDesk
+from leadd.core.prompts.prompt_lab import Budget, PromptLab
 from leadd.core.text import content_hash
-from leadd.core.training import HELD, Training, split_of
+from leadd.core.training.training import HELD, Training, split_of
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, PromptError, packaged_folder
 from leadd.store import Store

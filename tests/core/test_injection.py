@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from leadd.api import Icp
-from leadd.core.icp_scorer import IcpScorer, read_words
+from leadd.core.promises.icp_scorer import IcpScorer, read_words
 from leadd.learn.scoring.hashing import Hasher
 from leadd.learn.scoring.scorer import Verdicts, fit
 from leadd.learn.words.expansion import expand_icp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leadd.api import Contact
-from leadd.core.masking import Mask
+from leadd.core.training.masking import Mask
 
 
 def masked(text: str, **more: object) -> str:

@@ -8,12 +8,12 @@ import pytest
 from core_parts import AD, ICP, Home, settled
 
 from leadd.api import Bucket, Icp, Method, ModelRequest, Role, SignalDraft
-from leadd.core.earlier import ReuseFigures
 from leadd.core.engine import Core
-from leadd.core.nearby import decision, is_wrong
 from leadd.core.outcomes import Outcome
 from leadd.core.prefilter import CompiledIcp
 from leadd.core.profiles import Profile
+from leadd.core.reuse.earlier import ReuseFigures
+from leadd.core.reuse.nearby import decision, is_wrong
 from leadd.prompting import packaged_folder
 from leadd.store.reuse_rows import ReuseCounts
 
@@ -358,7 +358,7 @@ async def test_evidence_holds_for_one_gate(home: Home, change: str, monkeypatch:
         await one_by_one(home, core, [original(), repost(1)], 0)
         assert (await figures(core)).checked == 1
     if change == "gate":
-        monkeypatch.setattr("leadd.core.nearby.GATE_VERSION", "another")
+        monkeypatch.setattr("leadd.core.reuse.nearby.GATE_VERSION", "another")
     else:
         home.change(cache={"near": {**EASY["near"], "min_similarity": 0.93}})
     async with home.core() as core:

@@ -12,9 +12,9 @@ from core_parts import AD, Home, settled
 
 from leadd.api import Role, SignalDraft
 from leadd.core.engine import Core
-from leadd.core.prompt_cases import Trials
-from leadd.core.prompt_desk import PromptDesk
-from leadd.core.prompt_lab import PromptLab
+from leadd.core.prompts.prompt_cases import Trials
+from leadd.core.prompts.prompt_desk import PromptDesk
+from leadd.core.prompts.prompt_lab import PromptLab
 from leadd.prompting import PromptError, packaged_folder
 
 SHIPPED = {name: (packaged_folder() / f"{name}.yaml").read_text(encoding="utf-8") for name in ("triage", "classification")}

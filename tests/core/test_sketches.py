@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from leadd.core.sketches import BANDS, PERMUTATIONS, similarity, sketch
+from leadd.core.reuse.sketches import BANDS, PERMUTATIONS, similarity, sketch
 
 
 def shingles(words: list[str], size: int) -> set[tuple[str, ...]]:
@@ -78,7 +78,7 @@ def test_a_script_without_spaces_has_near_duplicates_too() -> None:
 
 @pytest.mark.parametrize("seed", ["0", "77"])
 def test_every_process_makes_the_same_sketch(seed: str) -> None:
-    code = "from leadd.core.sketches import sketch\ns = sketch('t', 'a text of some words')"
+    code = "from leadd.core.reuse.sketches import sketch\ns = sketch('t', 'a text of some words')"
     code += "\nprint(s.bands[0], s.signature[:8].hex())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}

@@ -10,7 +10,7 @@ from core_parts import AD, OTHER_AD, Home, settled
 
 from leadd.api import Signal, SignalDraft
 from leadd.core.excerpts import fit_text
-from leadd.core.training import HELD_SHARE, split_of, written_form
+from leadd.core.training.training import HELD_SHARE, split_of, written_form
 from leadd.store.rows import NewJudgement
 
 CALL = " Call Jane Doe: +49 221 1234567, jane.doe@acme{}.example."

@@ -13,10 +13,10 @@ from core_parts import ICP, make_context
 
 from leadd.api import ModelFailure, NeedsAttention, Role, SystemClock
 from leadd.builtin.ollama import OllamaConfig, OllamaModel
-from leadd.core.comparing import paired
 from leadd.core.text import content_hash
-from leadd.core.training import HELD, Training, split_of
-from leadd.core.tuning import LEAST_HELD, TUNED, Step, Tuning
+from leadd.core.training.comparing import paired
+from leadd.core.training.training import HELD, Training, split_of
+from leadd.core.training.tuning import LEAST_HELD, TUNED, Step, Tuning
 from leadd.daemon.roles import with_tuned
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder

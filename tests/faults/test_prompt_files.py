@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leadd.core.prompt_cases import Trials
+from leadd.core.prompts.prompt_cases import Trials
 from leadd.prompting import PromptBook, packaged_folder
 
 

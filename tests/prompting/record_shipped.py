@@ -16,7 +16,7 @@ from pathlib import Path
 
 from leadd.api import Role, SystemClock
 from leadd.builtin.ollama import OllamaConfig, OllamaModel
-from leadd.core.prompt_cases import ROLES, ask_case, signal_of
+from leadd.core.prompts.prompt_cases import ROLES, ask_case, signal_of
 from leadd.inference import Inference, InferenceSettings, RolePlan
 from leadd.prompting import PromptBook, packaged_folder
 from leadd.prompting.cases import Case, CaseShelf, Recorded, write_recordings

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from leadd.core.expectations import ANSWERS, broken, unknown_words
-from leadd.core.prompt_cases import Trials
+from leadd.core.prompts.expectations import ANSWERS, broken, unknown_words
+from leadd.core.prompts.prompt_cases import Trials
 from leadd.prompting import PromptBook, packaged_folder, restore
 from leadd.prompting.cases import CaseShelf, Recorded, write_recordings
 

@@ -7,7 +7,7 @@ from leadd.control.errors import JSON
 from leadd.control.house import House
 from leadd.control.router import Route
 from leadd.control.wire_experiments import ExperimentIn, ExperimentList, ExperimentOut
-from leadd.core.experiment_state import ExperimentView
+from leadd.core.prompts.experiment_state import ExperimentView
 
 
 class ExperimentRoutes:

@@ -8,8 +8,8 @@ from leadd.control.house import House
 from leadd.control.router import Route
 from leadd.control.wire import Done
 from leadd.control.wire_prefilter import PromiseList, PromiseOut, ScorerList, ScorerOut, ScorerRollbackIn
-from leadd.core.choosing import UNTAUGHT, NoPromise
 from leadd.core.profiles import Profile
+from leadd.core.promises.choosing import UNTAUGHT, NoPromise
 
 
 class PrefilterRoutes:

@@ -24,7 +24,7 @@ from leadd.control.wire_prompts import (
     TrialIn,
     TrialOut,
 )
-from leadd.core.prompt_cases import Trials
+from leadd.core.prompts.prompt_cases import Trials
 from leadd.prompting import PromptInfo, Template
 from leadd.prompting.cases import Recorded
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from leadd.api import Signal
 from leadd.config.settings import NearSettings
-from leadd.core import nearby, outcomes
-from leadd.core.arms import Arms
-from leadd.core.nearby import Candidate, Nearby, NearReading
+from leadd.core import outcomes
 from leadd.core.outcomes import Outcome
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
+from leadd.core.prompts.arms import Arms
 from leadd.core.reading import Reading
+from leadd.core.reuse import nearby
+from leadd.core.reuse.nearby import Candidate, Nearby, NearReading
+from leadd.core.reuse.standing_answers import TWIN, StandingAnswers
+from leadd.core.reuse.twins import Twins
 from leadd.core.scoring import Thresholds
-from leadd.core.standing_answers import TWIN, StandingAnswers
-from leadd.core.twins import Twins
 from leadd.inference import Inference
 from leadd.store import Store
 from leadd.store.reuse_rows import NewReuse, NewSketch, ReuseCounts, Trace

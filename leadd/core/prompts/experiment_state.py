@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from leadd.api import Method
-from leadd.core.arms import unit_of
+from leadd.core.prompts.arms import unit_of
 from leadd.core.reading import RULE
 from leadd.core.scales import GOOD
 from leadd.learn.proofs.experiments import Arm, Experiment

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from leadd.api import NeedsAttention, Retry
-from leadd.core.arms import Arms
 from leadd.core.events import EventBus
-from leadd.core.experiment_state import STAGES, ExperimentView, RuleWord, Trial, Variant, advice_of, view_of
-from leadd.core.prompt_desk import PromptDesk
+from leadd.core.prompts.arms import Arms
+from leadd.core.prompts.experiment_state import STAGES, ExperimentView, RuleWord, Trial, Variant, advice_of, view_of
+from leadd.core.prompts.prompt_desk import PromptDesk
 from leadd.learn.proofs.experiments import Experiment, Rule
 from leadd.prompting import PRODUCTION, PromptError, Template
 from leadd.prompting.book import mark_of

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from leadd.api import Icp, Method, ModelFailure, ModelRequest, Reply, Role, Signal
 from leadd.api.diagnosis import diagnose
-from leadd.core import expectations, questions, triage
+from leadd.core import questions, triage
 from leadd.core.icp_templates import DEFAULT_TEMPLATE, TEMPLATES
+from leadd.core.prompts import expectations
 from leadd.core.text import normalise
 from leadd.inference import Inference, Question
 from leadd.inference.answers.success import to_text, verify

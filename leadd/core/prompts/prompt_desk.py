@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from leadd.core.events import EventBus
-from leadd.core.prompt_cases import CaseReport, Trials
+from leadd.core.prompts.prompt_cases import CaseReport, Trials
 from leadd.prompting import CANDIDATE, PRODUCTION, PromptBook, PromptError, PromptInfo, PromptProblem, Reload, Template, restore
 from leadd.prompting.book import is_version, mark_of
 from leadd.store import Store, StoreUnavailable

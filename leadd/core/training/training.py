@@ -16,9 +16,9 @@ from leadd.core.companies import company_of
 from leadd.core.early import enough_below
 from leadd.core.excerpts import Excerpt
 from leadd.core.forms import LONG_NAMES, asks_for_numbers
-from leadd.core.masking import Mask
 from leadd.core.profiles import Profile, profile_of
 from leadd.core.scales import GOOD
+from leadd.core.training.masking import Mask
 from leadd.core.triage import NO, YES
 from leadd.inference import Inference
 from leadd.prompting import PromptBook

@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from leadd.api import Signal
 from leadd.api.lexical import fold
 from leadd.config.settings import NearSettings
-from leadd.core.choices import points_of
 from leadd.core.companies import fold_name
-from leadd.core.differences import GATE_VERSION, difference
 from leadd.core.outcomes import RANK, Outcome
-from leadd.core.passages import key_of_title, tokens_of
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
-from leadd.core.standing_answers import NEAR, StandingAnswers, Taken
+from leadd.core.promises.choices import points_of
+from leadd.core.reuse.differences import GATE_VERSION, difference
+from leadd.core.reuse.passages import key_of_title, tokens_of
+from leadd.core.reuse.standing_answers import NEAR, StandingAnswers, Taken
 from leadd.learn.proofs.rare_errors import ErrorBound
 from leadd.store import Store
 from leadd.store.reuse_rows import Evidence, NewReuse, NewSketch
@@ -74,7 +74,7 @@ class Nearby:
         """Sketches by signal id; none where near reuse is switched off or no model would be asked. Computing only."""
         if not self._settings.enabled or not self._answers.by_model():
             return {}
-        from leadd.core.sketches import sketch  # noqa: PLC0415 - brings numpy, which nobody pays for who has no model
+        from leadd.core.reuse.sketches import sketch  # noqa: PLC0415 - brings numpy, which nobody pays for who has no model
 
         made = ((s.id, sketch(block_of(s), s.text)) for s in signals)
         return {signal_id: NewSketch(found.signature, found.bands) for signal_id, found in made if found is not None}
@@ -98,7 +98,7 @@ class Nearby:
 
     async def candidates(self, signal: Signal, own: NewSketch) -> tuple[Candidate, ...]:
         """Earlier signals that are done and the same opening as this one, the most similar first."""
-        from leadd.core.sketches import similarity  # noqa: PLC0415 - there already, where there is a sketch
+        from leadd.core.reuse.sketches import similarity  # noqa: PLC0415 - there already, where there is a sketch
 
         rows = await self._store.sketches.candidates(own.bands, signal.id, limit=_CANDIDATES)
         scored = [Candidate(row.signal_id, similarity(own.signature, row.signature)) for row in rows]

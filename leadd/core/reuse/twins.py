@@ -8,7 +8,7 @@ from leadd.api import Signal
 from leadd.core import companies
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
-from leadd.core.standing_answers import TWIN, StandingAnswers, Taken
+from leadd.core.reuse.standing_answers import TWIN, StandingAnswers, Taken
 from leadd.store import Store
 from leadd.store.rows import SignalRow
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from leadd.core.choosing import MOST_EPOCHS, UNTAUGHT, Chooser
 from leadd.core.profiles import Profile
-from leadd.core.promise import WARM_UP, Promise
-from leadd.core.teaching import asked
+from leadd.core.promises.choosing import MOST_EPOCHS, UNTAUGHT, Chooser
+from leadd.core.promises.promise import WARM_UP, Promise
+from leadd.core.promises.teaching import asked
 from leadd.learn.figures.calibration import calibrate, calibration_error, reliability
 from leadd.learn.proofs.certifying import Certificate
 from leadd.store import Store

@@ -16,9 +16,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from leadd.api import Clock, Health, Message, NeedsAttention, Role
 from leadd.core import questions, triage
-from leadd.core.comparing import Compared, paired
-from leadd.core.masking import Mask
-from leadd.core.training import HELD, PROMPT_OF, TRAIN, Training, TrainingExample
+from leadd.core.training.comparing import Compared, paired
+from leadd.core.training.masking import Mask
+from leadd.core.training.training import HELD, PROMPT_OF, TRAIN, Training, TrainingExample
 from leadd.inference import Inference, Question, RolePlan
 from leadd.inference.budget import latin_chars
 from leadd.inference.servers.states import full_name

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from leadd.core.icp_scorer import IcpScorer, Words, read_words, squeezed
+from leadd.core.promises.icp_scorer import IcpScorer, Words, read_words, squeezed
 from leadd.learn.figures.measures import duplicate_weights, labelled, passed_at
 from leadd.learn.proofs.auditing import Policy
 from leadd.learn.scoring.features import Batch

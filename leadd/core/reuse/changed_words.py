@@ -7,8 +7,8 @@ import re
 from leadd.api.lexical import fold
 from leadd.api.places import read_location
 from leadd.api.stopwords import STOPWORDS
-from leadd.core.difference_words import HARMLESS, NEGATIONS, NUMBERS, ROLES, TERMS, TIMES
-from leadd.core.passages import ordered_words, tokens_of
+from leadd.core.reuse.difference_words import HARMLESS, NEGATIONS, NUMBERS, ROLES, TERMS, TIMES
+from leadd.core.reuse.passages import ordered_words, tokens_of
 
 _LISTS = (("negation", NEGATIONS), ("number", NUMBERS), ("time", TIMES), ("terms", TERMS), ("role", ROLES))
 _DIGIT = re.compile(r"\d|[%$€£¥₪₹<>~=]")

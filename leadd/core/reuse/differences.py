@@ -16,9 +16,9 @@ from difflib import SequenceMatcher
 from leadd.api import Signal
 from leadd.api.lexical import fold
 from leadd.core import companies
-from leadd.core.changed_words import kind_of, kind_of_sentence
-from leadd.core.difference_words import BACKWARD, HARMLESS
-from leadd.core.passages import Passage, key_of_title, passages, tokens_of
+from leadd.core.reuse.changed_words import kind_of, kind_of_sentence
+from leadd.core.reuse.difference_words import BACKWARD, HARMLESS
+from leadd.core.reuse.passages import Passage, key_of_title, passages, tokens_of
 
 GATE_VERSION = "1"
 """Goes up with every change of what passes: evidence of reuse holds for one gate."""

@@ -22,13 +22,13 @@ from leadd.config.settings import PrefilterSettings
 from leadd.core.events import EventBus
 from leadd.core.prefilter import Drop, Keep
 from leadd.core.profiles import Profile, Profiles
-from leadd.core.standing_answers import StandingAnswers
+from leadd.core.reuse.standing_answers import StandingAnswers
 from leadd.inference import Inference
 from leadd.store import Store
 from leadd.store.choice_rows import ChooserRow, ScorerRow
 
 if TYPE_CHECKING:
-    from leadd.core.promise import Promise, Terms
+    from leadd.core.promises.promise import Promise, Terms
     from leadd.learn.scoring.hashing import Hasher
 
 LOOK_EVERY_S = 5.0
@@ -177,7 +177,7 @@ class Chooser:
                     asked.setdefault(profile.id, []).append((place, number))
         if not asked:
             return
-        from leadd.core.icp_scorer import words_of  # noqa: PLC0415 - there already, where there is a promise
+        from leadd.core.promises.icp_scorer import words_of  # noqa: PLC0415 - there already, where there is a promise
 
         needed = {place for places in asked.values() for place, _ in places}
         hasher = self._hashing(any(self._held[icp_id].scorer.needs_rows for icp_id in asked))
@@ -273,7 +273,7 @@ class Chooser:
         count = await self._store.choosing.verdict_count(profile.id)
         if count < FIRST_LESSON or count < NEXT_LESSON * promise.row.trained:
             return
-        from leadd.core.teaching import learn  # noqa: PLC0415 - there already, where there is a promise
+        from leadd.core.promises.teaching import learn  # noqa: PLC0415 - there already, where there is a promise
 
         verdicts = await self._store.choosing.verdicts(profile.id)
         read = await self._store.choosing.lessons(promise.row.id)
@@ -332,12 +332,12 @@ class Chooser:
 
 
 def _terms(settings: PrefilterSettings) -> Terms:
-    from leadd.core.promise import Terms  # noqa: PLC0415 - brings numpy, which nobody pays for who has no promise
+    from leadd.core.promises.promise import Terms  # noqa: PLC0415 - brings numpy, which nobody pays for who has no promise
 
     return Terms(settings.recall, round(settings.confidence, 9), settings.audit_share)
 
 
 def _opened(row: ChooserRow, profile: Profile, bodies: dict[str, bytes], settings: PrefilterSettings) -> Promise:
-    from leadd.core.promise import Promise  # noqa: PLC0415 - brings numpy, which nobody pays for who has no promise
+    from leadd.core.promises.promise import Promise  # noqa: PLC0415 - brings numpy, which nobody pays for who has no promise
 
     return Promise.open(row, profile, bodies, _terms(settings))

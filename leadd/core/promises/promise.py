@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from leadd.api import Signal
-from leadd.core.choices import Choice
-from leadd.core.icp_scorer import IcpScorer, Scored, Words
 from leadd.core.profiles import Profile
-from leadd.core.teaching import BAD, GOOD
+from leadd.core.promises.choices import Choice
+from leadd.core.promises.icp_scorer import IcpScorer, Scored, Words
+from leadd.core.promises.teaching import BAD, GOOD
 from leadd.learn.proofs.auditing import AuditRule, Policy, draw
 from leadd.learn.proofs.certifying import GRID, Certificate, Certifier, Kind
 from leadd.learn.scoring.scorer import ScorerInvalid

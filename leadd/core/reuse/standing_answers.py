@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from leadd.api import Classification, Method, Role, Signal
-from leadd.core.arms import Arms
 from leadd.core.prefilter import Keep
 from leadd.core.profiles import Profile
+from leadd.core.prompts.arms import Arms
 from leadd.core.reading import RULE, Reading, prefilter_judgement
 from leadd.core.text import NORMALISER_VERSION
 from leadd.core.triage import NO

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from leadd.api import Message, Method, ModelFailure, NeedsAttention, Role
-from leadd.core.comparing import Compared, paired
-from leadd.core.masking import Mask
 from leadd.core.profiles import Profile, profile_of
-from leadd.core.prompt_desk import PromptDesk
-from leadd.core.prompt_lab import STAGES, Budget, PromptLab
+from leadd.core.prompts.prompt_desk import PromptDesk
+from leadd.core.prompts.prompt_lab import STAGES, Budget, PromptLab
 from leadd.core.scales import GOOD
-from leadd.core.training import HELD, Training
+from leadd.core.training.comparing import Compared, paired
+from leadd.core.training.masking import Mask
+from leadd.core.training.training import HELD, Training
 from leadd.inference import Inference, Question, RolePlan
 from leadd.prompting import PromptError, PromptInfo, Template, restore
 from leadd.prompting.editing import MOST_EDITS, MOST_FIND, MOST_REPLACE, Edit, edited, words_of

@@ -12,7 +12,7 @@ from leadd.api import Classification, Failure, Method, ModelFailure, Role
 from leadd.config.settings import Settings
 from leadd.core import questions, triage
 from leadd.core.profiles import Profile, Profiles
-from leadd.core.prompt_cases import ROLES, CaseReport, ask_case
+from leadd.core.prompts.prompt_cases import ROLES, CaseReport, ask_case
 from leadd.core.scoring import Thresholds, score
 from leadd.inference import Inference, Question
 from leadd.prompting import PromptError, PromptInfo, Template

@@ -1,0 +1,1 @@
+"""Choosing by a threshold that is proven to keep its promise: scores, evidence, audits, lessons."""

@@ -1,0 +1,1 @@
+"""Prompts in use: what is in force, the cases before that, comparisons, experiments, proposals."""
