@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leadd.api import CacheBackend, Clock, Failure, Method, Model, ModelFailure, Role
@@ -329,7 +329,7 @@ class Inference:
         key = self._requests.key(seat, request, question)
         return await look(self._tiers, key, self._requests.parts(seat, request, question))
 
-    async def cache_export(self) -> AsyncIterator[dict[str, Any]]:
+    async def cache_export(self) -> AsyncGenerator[dict[str, Any], None]:
         """Every kept answer, refusal and vector, one plain object each (see leadd.inference.cache.exchange)."""
         async for _, entry in self._tiers.scan():
             if not entry.key.startswith(exchange.NOTE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,8 +13,9 @@ from pydantic_core import to_json
 from leadd.control.call import NDJSON, Call
 from leadd.control.errors import ApiError
 from leadd.control.house import House
+from leadd.control.line_answers import answer_lines
 from leadd.control.model_figures import cache_figures
-from leadd.control.ndjson import Line, LineWriter, read_lines
+from leadd.control.ndjson import Line, read_lines
 from leadd.control.router import Route
 from leadd.control.wire import Done
 from leadd.control.wire_cache import (
@@ -83,19 +85,7 @@ class CacheRoutes:
 
     async def export(self, call: Call) -> web.StreamResponse:
         """A line for every entry, then one that counts them: without it the export is not whole."""
-        answer = await call.begin(NDJSON[0])
-        count, rows = 0, self._house.inference.cache_export()
-        try:
-            async with LineWriter(answer.write, limit_s=call.limits.write_s) as out, aclosing(rows):  # type: ignore[type-var]
-                async for row in rows:
-                    await out.put(to_json(row))
-                    count += 1
-                await out.put(to_json({"entries": count}))
-        except (ConnectionError, TimeoutError):
-            answer.force_close()
-            raise
-        await answer.write_eof()
-        return answer
+        return await answer_lines(call, _lines(self._house.inference.cache_export()))
 
     async def take(self, call: Call) -> CacheImported:
         """Good lines are taken, bad ones named."""
@@ -113,6 +103,16 @@ class CacheRoutes:
                 if len(problems) < SHOWN_PROBLEMS:
                     problems.append(RowProblem(place=f"line {line.number}", reason=str(error)))
         return CacheImported(taken=taken, problem_count=count, problems=problems)
+
+
+async def _lines(rows: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[bytes, None]:
+    """Each entry, then a line that counts them."""
+    count = 0
+    async with aclosing(rows):
+        async for row in rows:
+            yield to_json(row)
+            count += 1
+    yield to_json({"entries": count})
 
 
 def _object(line: Line, most_bytes: int) -> dict[str, Any]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from aiohttp import web
-from pydantic import TypeAdapter
 
-from leadd.api import LeaddError
 from leadd.control.call import NDJSON, Call
-from leadd.control.errors import JSON, ApiError, as_api_error
+from leadd.control.errors import JSON
 from leadd.control.house import House
-from leadd.control.ndjson import LineWriter
+from leadd.control.line_answers import answer_lines, step_lines
 from leadd.control.router import Route
 from leadd.control.wire_experiments import CandidateIn, ImproveIn, ImproveStep
 from leadd.control.wire_prompts import PromptChanged
-
-_STEP = TypeAdapter(ImproveStep)
 
 
 class ImproveRoutes:
@@ -45,21 +39,7 @@ class ImproveRoutes:
         """A line for every step; what is missing is told on the last one."""
         asked: ImproveIn = call.body
         steps = self._house.improver.run(call.name, budget=asked.budget, candidates=asked.candidates, model=asked.model)
-        answer = await call.begin(NDJSON[0])
-        try:
-            async with aclosing(steps), LineWriter(answer.write, limit_s=call.limits.write_s) as out:
-                try:
-                    async for step in steps:
-                        await out.put(_STEP.dump_json(ImproveStep.model_validate(step)))
-                except LeaddError as error:
-                    shown = as_api_error(error) or ApiError(500, "internal", str(error))
-                    told = ImproveStep(kind="error", text=shown.message, code=shown.code, hint=shown.hint)
-                    await out.put(_STEP.dump_json(told))
-        except (ConnectionError, TimeoutError):
-            answer.force_close()  # the reader is gone or takes nothing: there is nobody to tell
-            raise
-        await answer.write_eof()
-        return answer
+        return await answer_lines(call, step_lines(steps, ImproveStep))
 
     async def candidate(self, call: Call) -> PromptChanged:
         """It passes all that a file has to pass; nothing else is in force than before."""

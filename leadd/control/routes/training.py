@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import web
@@ -10,9 +11,10 @@ from pydantic_core import to_json
 from leadd.control.call import NDJSON, Call
 from leadd.control.errors import JSON
 from leadd.control.house import House
-from leadd.control.ndjson import LineWriter
+from leadd.control.line_answers import answer_lines
 from leadd.control.router import Route
 from leadd.control.wire_verdicts import TrainingIn, TrainingLine
+from leadd.core.training.training import TrainingExample
 
 
 class TrainingRoutes:
@@ -42,15 +44,13 @@ class TrainingRoutes:
     async def lines(self, call: Call) -> web.StreamResponse:
         """A line for each example, as they are made."""
         asked: TrainingIn = call.body or TrainingIn()
-        answer = await call.begin(NDJSON[0])
         examples = self._house.core.training.examples(icp=asked.icp, with_contacts=asked.contacts)
-        try:
-            async with aclosing(examples), LineWriter(answer.write, limit_s=call.limits.write_s) as out:
-                async for example in examples:
-                    await out.put(to_json(example.as_line()))
-                await out.put(to_json({"messages": [], "meta": {"end": True}}))
-        except (ConnectionError, TimeoutError):
-            answer.force_close()  # the reader is gone or takes nothing: there is nobody to tell
-            raise
-        await answer.write_eof()
-        return answer
+        return await answer_lines(call, _lines(examples))
+
+
+async def _lines(examples: AsyncGenerator[TrainingExample, None]) -> AsyncGenerator[bytes, None]:
+    """Each example, then a line that says that it is the last."""
+    async with aclosing(examples):
+        async for example in examples:
+            yield to_json(example.as_line())
+    yield to_json({"messages": [], "meta": {"end": True}})

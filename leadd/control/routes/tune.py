@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from pathlib import Path
 
 from aiohttp import web
-from pydantic import TypeAdapter
 
-from leadd.api import LeaddError, Role
+from leadd.api import Role
 from leadd.control.call import NDJSON, Call
-from leadd.control.errors import JSON, ApiError, as_api_error
+from leadd.control.errors import JSON
 from leadd.control.house import House
-from leadd.control.ndjson import LineWriter
+from leadd.control.line_answers import answer_lines, step_lines
 from leadd.control.router import Route
 from leadd.control.wire import Done
 from leadd.control.wire_verdicts import TuneIn, TuneStep, UntuneIn
-
-_STEP = TypeAdapter(TuneStep)
 
 
 class TuneRoutes:
@@ -59,21 +55,7 @@ class TuneRoutes:
         asked: TuneIn = call.body
         adapter = None if asked.adapter is None else Path(asked.adapter)
         steps = self._house.core.tuning.run(Role(asked.role), name=asked.name, most=asked.examples, adapter=adapter)
-        answer = await call.begin(NDJSON[0])
-        try:
-            async with aclosing(steps), LineWriter(answer.write, limit_s=call.limits.write_s) as out:
-                try:
-                    async for step in steps:
-                        await out.put(_STEP.dump_json(TuneStep.model_validate(step)))
-                except LeaddError as error:
-                    shown = as_api_error(error) or ApiError(500, "internal", str(error))
-                    told = TuneStep(kind="error", text=shown.message, code=shown.code, hint=shown.hint)
-                    await out.put(_STEP.dump_json(told))
-        except (ConnectionError, TimeoutError):
-            answer.force_close()  # the reader is gone or takes nothing: there is nobody to tell
-            raise
-        await answer.write_eof()
-        return answer
+        return await answer_lines(call, step_lines(steps, TuneStep))
 
     async def undo(self, call: Call) -> Done:
         """The tuned model stays on its server."""

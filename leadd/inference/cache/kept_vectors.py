@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from leadd.inference.cache.keys import Place
+from leadd.inference.cache.keys import Place, frame
 from leadd.inference.cache.tiers import Tiers
 
 FORMAT_VERSION = 1
@@ -23,9 +23,7 @@ def vector_key(place: Place, num_ctx: int, text: str) -> str:
     parts = [str(FORMAT_VERSION), place.server, place.digest, place.quantization, str(num_ctx), text]
     hasher = sha256()
     for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        hasher.update(b"%d:" % len(raw))
-        hasher.update(raw)
+        frame(hasher, part)
     return f"{place.method}.embed.{hasher.hexdigest()}"
 
 

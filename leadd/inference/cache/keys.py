@@ -74,7 +74,7 @@ class KeyMaker:
         """The key, as `<method>.<role>.<64 hex digits>`."""
         hasher = sha256(self._constant_of(place, request, question).digest)
         for value in _of_the_text(place, request, question):
-            _frame(hasher, value)
+            frame(hasher, value)
         return f"{place.method}.{question.role}.{hasher.hexdigest()}"
 
     def parts(self, place: Place, request: ModelRequest, question: Question) -> dict[str, str]:
@@ -140,7 +140,7 @@ def key_of_parts(parts: Mapping[str, str]) -> str:
         raise ValueError(f"not the parts of a key: {', '.join(wrong) or 'too many'}")
     hasher = sha256(_digest_of({name: parts[name] for name in PARTS if name not in OF_THE_TEXT}))
     for name in OF_THE_TEXT:
-        _frame(hasher, parts[name])
+        frame(hasher, parts[name])
     return f"{parts['method']}.{parts['role']}.{hasher.hexdigest()}"
 
 
@@ -153,12 +153,12 @@ def shortened(value: str) -> str:
 def _digest_of(parts: Mapping[str, str]) -> bytes:
     hasher = sha256()
     for name, value in parts.items():
-        _frame(hasher, name)
-        _frame(hasher, value)
+        frame(hasher, name)
+        frame(hasher, value)
     return hasher.digest()
 
 
-def _frame(hasher: Any, value: str) -> None:
+def frame(hasher: Any, value: str) -> None:
     """Each part is framed by its length, so that no two lists of parts ever give the same bytes."""
     raw = value.encode("utf-8", "surrogatepass")
     hasher.update(b"%d:" % len(raw))
